@@ -1,0 +1,282 @@
+import type { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
+import type { CallRequest, IncomingCall } from '../protocol/call.js';
+import { detectDialect } from '../protocol/dialects/detect.js';
+import type { Dialect } from '../protocol/dialects/dialect.js';
+import { errorOf, UdsError } from '../protocol/errors.js';
+import type { Message } from '../protocol/message.js';
+import { Session } from '../protocol/session.js';
+import type { SessionSettings } from '../protocol/session-owner.js';
+
+/**
+ * Frames that are written at once, without waiting for the end of the tick: the other process then starts while this
+ * one still works. One write a frame, and one a tick, were both measured at less than half the rate.
+ */
+const EAGER_FRAMES = 16;
+const EAGER_BYTES = 64 * 1024;
+/** Timers of Node hold 31 bits; a deadline further away is looked at again when this has passed. */
+const MAX_TIMER_MS = 0x7fffffff;
+
+export interface ConnectionSettings extends SessionSettings {
+  /** Above this many bytes that wait to be written, a server stops reading here and a client sends no more calls. */
+  readonly maxBufferedBytes: number;
+  /** How long the peer's hello may take, from its first byte. */
+  readonly helloTimeoutMs: number;
+  /** How long the last bytes of a connection may take to leave before it is cut. */
+  readonly closeTimeoutMs: number;
+}
+
+/** Who is told what happens on a connection. */
+export interface ConnectionOwner {
+  opened(connection: Connection): void;
+  called(connection: Connection, call: IncomingCall): void;
+  refused(connection: Connection, error: UdsError): void;
+  left(connection: Connection): void;
+  freed(connection: Connection): void;
+  /** The last word. `error` says why, and is undefined where it ended in good order or by `close`. */
+  closed(connection: Connection, error: UdsError | undefined): void;
+}
+
+/**
+ * One socket with its dialect and session. Bytes come in through `data`, messages go out through `write`; frames of
+ * one tick share a write.
+ */
+export class Connection {
+  readonly session: Session;
+  #dialect: Dialect | undefined;
+  #isFlushScheduled = false;
+  #isOver = false;
+  #error: UdsError | undefined;
+  /** Told once the kernel has taken what is pending now, or that it never will. */
+  #onWritten: ((error: UdsError | undefined) => void)[] = [];
+  #helloTimer: NodeJS.Timeout | undefined;
+  #deadlineTimer: NodeJS.Timeout | undefined;
+  #deadlineTimerAtMs = Infinity;
+
+  /** @param dialect what a client speaks; a server leaves it out and learns it from the first byte. */
+  constructor(
+    readonly socket: Socket,
+    private readonly settings: ConnectionSettings,
+    private readonly owner: ConnectionOwner,
+    dialect?: Dialect,
+  ) {
+    this.#dialect = dialect;
+    this.session = new Session(settings, this, {
+      opened: () => {
+        this.#clearHelloTimer();
+        owner.opened(this);
+      },
+      called: (call) => owner.called(this, call),
+      refused: (error) => owner.refused(this, error),
+      left: () => {
+        owner.left(this);
+        this.#endIfFinished();
+      },
+      freed: () => {
+        owner.freed(this);
+        this.#endIfFinished();
+      },
+      ponged: () => undefined,
+    });
+    socket.on('error', (error) => this.#fail(lostBecause(error)));
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('end', () => this.#readEnd());
+    socket.on('drain', () => this.#drained());
+    socket.on('close', () => this.#socketClosed());
+  }
+
+  /** Whether so much waits to be written that no call should be added. */
+  get isCongested(): boolean {
+    return this.socket.writableLength + (this.#dialect?.pendingBytes ?? 0) > this.settings.maxBufferedBytes;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Packs a message; gives the bytes of its frame. @throws UsageError where it can't be written. */
+  write(message: Message): number {
+    if (this.#isOver || this.#dialect === undefined) return 0;
+    const bytes = this.#dialect.encode(message);
+    if (this.#dialect.pendingFrames >= EAGER_FRAMES || this.#dialect.pendingBytes >= EAGER_BYTES) {
+      this.flush();
+    } else if (!this.#isFlushScheduled) {
+      this.#isFlushScheduled = true;
+      // nextTick runs after the promises that the incoming chunk resolved, so their answers share this write.
+      process.nextTick(() => {
+        this.#isFlushScheduled = false;
+        this.flush();
+      });
+    }
+    return bytes;
+  }
+
+  /**
+   * Writes an event and calls back once the kernel has taken its bytes, or never will.
+   *
+   * @throws UsageError where it can't be written; there is no callback then.
+   */
+  emit(event: CallRequest, nowMs: number, written: (error: UdsError | undefined) => void): void {
+    // Before the event is packed: packing may flush at once.
+    this.#onWritten.push(written);
+    try {
+      this.session.outgoing.emit(event, nowMs);
+    } catch (error) {
+      this.#onWritten.pop();
+      throw error;
+    }
+  }
+
+  /** Writes what is packed now. */
+  flush(): void {
+    if (this.#isOver || this.#dialect === undefined) return;
+    const chunks = this.#dialect.take();
+    const last = chunks.pop();
+    if (last === undefined) return;
+    const callbacks = this.#onWritten;
+    if (chunks.length > 0) this.socket.cork();
+    for (const chunk of chunks) this.socket.write(chunk);
+    if (callbacks.length === 0) {
+      this.socket.write(last);
+    } else {
+      this.#onWritten = [];
+      this.socket.write(last, (error) => {
+        const lost = error ? lostBecause(error) : undefined;
+        for (const callback of callbacks) callback(lost);
+      });
+    }
+    if (chunks.length > 0) this.socket.uncork();
+    this.#armDeadlineTimer();
+    // A client never stops reading: two ends that both wait for the other to read would wait for ever.
+    if (this.settings.role === 'server' && this.isCongested) this.socket.pause();
+  }
+
+  /** Says that this end opens nothing more here; the connection ends by itself with its last call. */
+  leave(): void {
+    this.session.goAway();
+    this.#endIfFinished();
+  }
+
+  /** Ends the connection now: what was packed is still written, what is in flight fails with `error`. */
+  close(error: UdsError): void {
+    if (this.#isOver) return;
+    this.flush();
+    this.#end(error);
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#isOver) return;
+    try {
+      this.#dialect ??= this.#detect(chunk);
+      const nowMs = performance.now();
+      this.#dialect.decode(chunk, (message) => {
+        if (!this.#isOver) this.session.receive(message, nowMs);
+      });
+      this.#armDeadlineTimer();
+      if (this.session.peer === undefined) this.#armHelloTimer();
+    } catch (error) {
+      if (!(error instanceof UdsError)) throw error;
+      this.#fail(error);
+    }
+  }
+
+  #detect(chunk: Buffer): Dialect {
+    const dialect = detectDialect(chunk[0] ?? 0, this.settings.maxFrameBytes);
+    if (dialect === undefined) {
+      throw errorOf('UNKNOWN_DIALECT', `No dialect that is served here begins with the byte ${chunk[0]}.`);
+    }
+    return dialect;
+  }
+
+  #readEnd(): void {
+    if (this.#isOver) return;
+    try {
+      this.#dialect?.end();
+    } catch (error) {
+      this.#fail(error as UdsError);
+      return;
+    }
+    const isLoss = this.session.outgoing.size + this.session.incoming.size > 0;
+    if (isLoss)
+      this.#fail(errorOf('CONNECTION_LOST', 'The peer closed the connection with calls in flight.'));
+    else this.#end(errorOf('CONNECTION_LOST', 'The peer closed the connection.'));
+  }
+
+  #drained(): void {
+    if (this.#isOver) return;
+    if (this.socket.isPaused()) this.socket.resume();
+    this.owner.freed(this);
+  }
+
+  /** The connection can't go on: the owner hears of `error` when the socket has closed. */
+  #fail(error: UdsError): void {
+    if (this.#isOver) return;
+    this.#error = error;
+    this.flush();
+    this.#end(error);
+  }
+
+  #endIfFinished(): void {
+    if (!this.session.isFinished || this.#isOver) return;
+    this.flush();
+    this.#end(errorOf('CONNECTION_LOST', 'The connection has ended.'));
+  }
+
+  /** Ends the session, and the socket once its last bytes are out. */
+  #end(error: UdsError): void {
+    this.#isOver = true;
+    this.#clearHelloTimer();
+    clearTimeout(this.#deadlineTimer);
+    this.session.close(error);
+    this.socket.destroySoon();
+    const lingerTimer = setTimeout(() => this.socket.destroy(), this.settings.closeTimeoutMs).unref();
+    this.socket.once('close', () => clearTimeout(lingerTimer));
+  }
+
+  #socketClosed(): void {
+    if (!this.#isOver) this.#end(errorOf('CONNECTION_LOST', 'The connection was closed.'));
+    const lost =
+      this.#error ?? errorOf('CONNECTION_LOST', 'The connection was closed before the event was written.');
+    for (const callback of this.#onWritten.splice(0)) callback(lost);
+    this.owner.closed(this, this.#error);
+  }
+
+  #armHelloTimer(): void {
+    this.#helloTimer ??= setTimeout(() => {
+      const { helloTimeoutMs } = this.settings;
+      this.#fail(
+        errorOf(
+          'HELLO_TIMEOUT',
+          `The peer's hello took longer than ${helloTimeoutMs} ms (option helloTimeoutMs).`,
+        ),
+      );
+    }, this.settings.helloTimeoutMs).unref();
+  }
+
+  #clearHelloTimer(): void {
+    clearTimeout(this.#helloTimer);
+    this.#helloTimer = undefined;
+  }
+
+  /** One timer serves all calls: it is set again only for a deadline that is earlier than the one it waits for. */
+  #armDeadlineTimer(): void {
+    const dueMs = this.session.nextDeadlineMs;
+    if (dueMs >= this.#deadlineTimerAtMs || this.#isOver) return;
+    clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimerAtMs = dueMs;
+    const delayMs = Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(dueMs - performance.now())));
+    this.#deadlineTimer = setTimeout(() => {
+      this.#deadlineTimerAtMs = Infinity;
+      this.session.expire(performance.now());
+      this.#armDeadlineTimer();
+    }, delayMs).unref();
+  }
+}
+
+function lostBecause(error: Error & { code?: string }): UdsError {
+  return errorOf(
+    'CONNECTION_LOST',
+    `The connection was lost: the system says ${error.code ?? error.message}.`,
+    error,
+  );
+}

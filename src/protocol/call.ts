@@ -1,0 +1,72 @@
+import type { UdsError } from './errors.js';
+import type { Message } from './message.js';
+import type { Metadata } from './payload-codec.js';
+
+/** What a caller asks for; the id is given when it is written. */
+export interface CallRequest {
+  readonly pattern: string;
+  readonly payload: unknown;
+  readonly metadata: Metadata | undefined;
+  readonly isEnveloped: boolean;
+  /** When the first answer must have come, on the clock whose readings the session is given; Infinity for no limit. */
+  readonly deadlineMs: number;
+}
+
+/** Who waits for the answers of one call. Exactly one of `end` and `fail` is called, once, as the last. */
+export interface Caller {
+  /** A value, more may come. It cost `wireBytes`: give them to `consume` once the value was taken. */
+  next(value: unknown, isEnveloped: boolean, wireBytes: number): void;
+  /** The end, with the one value of a plain call, or with undefined. */
+  end(value: unknown, isEnveloped: boolean): void;
+  /** A handler's own error, verbatim, or a UdsError. */
+  fail(error: unknown, isEnveloped: boolean): void;
+}
+
+/** A call that this end made. Only OutgoingCalls changes it. */
+export class OutgoingCall {
+  isOver = false;
+  isAnswered = false;
+  /** Bytes of NEXT frames that the reader has taken and that were not yet granted again. */
+  consumedBytes = 0;
+
+  constructor(
+    readonly id: number,
+    readonly caller: Caller,
+    readonly deadlineMs: number,
+  ) {}
+}
+
+/**
+ * A call that the other end made: a request, or an event (whose id is 0). Only IncomingCalls changes it, but for the
+ * two callbacks, which whoever runs the call sets.
+ */
+export class IncomingCall {
+  readonly id: number;
+  readonly pattern: string;
+  readonly metadata: Metadata | undefined;
+  readonly payload: unknown;
+  readonly isEnveloped: boolean;
+  readonly deadlineMs: number;
+  isOver = false;
+  isAnswered = false;
+  /** Bytes of NEXT that the caller still takes; one frame may take it below 0. */
+  creditBytes: number;
+  /** Called once if the call ends before it was answered in full: cancelled, out of time, the peer gone. */
+  onCancel: ((reason: UdsError) => void) | undefined = undefined;
+  /** Called when the credit is above 0 again. */
+  onCredit: (() => void) | undefined = undefined;
+
+  constructor(message: Message, nowMs: number) {
+    this.id = message.id;
+    this.pattern = message.pattern;
+    this.metadata = message.metadata;
+    this.payload = message.payload;
+    this.isEnveloped = message.isEnveloped;
+    this.deadlineMs = message.timeoutMs === 0 ? Infinity : nowMs + message.timeoutMs;
+    this.creditBytes = message.credit;
+  }
+
+  get isEvent(): boolean {
+    return this.id === 0;
+  }
+}

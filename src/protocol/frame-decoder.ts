@@ -1,0 +1,133 @@
+import { Buffer } from 'node:buffer';
+import { errorOf } from './errors.js';
+import { FLAGS_OF_TYPE, FrameFlag, HEADER_BYTES, type Frame } from './frame.js';
+
+const NOTHING = Buffer.alloc(0);
+
+const isKnown = (type: number): boolean => type > 0 && type < FLAGS_OF_TYPE.length;
+
+/**
+ * Chunks in, frames out. Pull-style: `push` one chunk, then call `next` until it gives undefined.
+ *
+ * Whole frames are read where they lie, without a copy. A frame that is cut by the end of a chunk is collected:
+ * its header into a small fixed buffer, its body into one allocation of the announced length. So every byte is
+ * copied at most once, however the stream is split.
+ */
+export class FrameDecoder {
+  /** The longest body taken. */
+  maxFrameBytes: number;
+
+  /** Bytes copied so far, for the test that holds the work to be linear. */
+  copiedBytes = 0;
+
+  readonly #frame: Frame = { type: 0, flags: 0, id: 0, bytes: NOTHING, start: 0, end: 0, ownsBytes: false };
+  readonly #header = Buffer.alloc(HEADER_BYTES);
+  #headerFilled = 0;
+  #body: Buffer | undefined;
+  #bodyFilled = 0;
+  #chunk: Buffer = NOTHING;
+  /** chunk: [ read already | #position ... unread ... ] */
+  #position = 0;
+
+  constructor(maxFrameBytes: number) {
+    this.maxFrameBytes = maxFrameBytes;
+  }
+
+  /** Whether a frame has begun and not ended. */
+  get isMidFrame(): boolean {
+    return this.#headerFilled > 0 || this.#position < this.#chunk.length;
+  }
+
+  /** Hands over a chunk. The decoder reads it until `next` gives undefined, and does not keep it after that. */
+  push(chunk: Buffer): void {
+    this.#chunk = chunk;
+    this.#position = 0;
+  }
+
+  /**
+   * The next whole frame, or undefined until more bytes come.
+   *
+   * @throws ProtocolError FRAME_TOO_LARGE, UNKNOWN_TYPE, BAD_FRAME: the connection can't go on.
+   */
+  next(): Frame | undefined {
+    for (;;) {
+      const frame = this.#headerFilled > 0 ? this.#collect() : this.#readInPlace();
+      if (frame === undefined) {
+        this.#chunk = NOTHING;
+        this.#position = 0;
+        return undefined;
+      }
+      if (isKnown(frame.type)) return frame;
+    }
+  }
+
+  #readInPlace(): Frame | undefined {
+    const available = this.#chunk.length - this.#position;
+    if (available === 0) return undefined;
+    if (available < HEADER_BYTES) return this.#collect();
+    const frame = this.#readHeader(this.#chunk, this.#position);
+    const start = this.#position + HEADER_BYTES;
+    const end = start + frame.end;
+    if (end > this.#chunk.length) return this.#collect();
+    frame.bytes = this.#chunk;
+    frame.start = start;
+    frame.end = end;
+    frame.ownsBytes = false;
+    this.#position = end;
+    return frame;
+  }
+
+  /** Goes on with a frame that the end of a chunk cut. */
+  #collect(): Frame | undefined {
+    if (this.#headerFilled < HEADER_BYTES) {
+      this.#headerFilled += this.#take(this.#header, this.#headerFilled, HEADER_BYTES);
+      if (this.#headerFilled < HEADER_BYTES) return undefined;
+    }
+    const frame = this.#readHeader(this.#header, 0);
+    const length = frame.end;
+    this.#body ??= length === 0 ? NOTHING : Buffer.allocUnsafeSlow(length);
+    this.#bodyFilled += this.#take(this.#body, this.#bodyFilled, length);
+    if (this.#bodyFilled < length) return undefined;
+    frame.bytes = this.#body;
+    frame.start = 0;
+    frame.ownsBytes = true;
+    this.#headerFilled = 0;
+    this.#body = undefined;
+    this.#bodyFilled = 0;
+    return frame;
+  }
+
+  /** Copies what the chunk has into `target` from `filled` up to `length`; gives how many bytes that were. */
+  #take(target: Buffer, filled: number, length: number): number {
+    const count = Math.min(length - filled, this.#chunk.length - this.#position);
+    this.#chunk.copy(target, filled, this.#position, this.#position + count);
+    this.#position += count;
+    this.copiedBytes += count;
+    return count;
+  }
+
+  /** Reads and checks a header; leaves the body's length in `end`. */
+  #readHeader(bytes: Buffer, at: number): Frame {
+    const frame = this.#frame;
+    const length = bytes.readUInt32BE(at);
+    frame.id = bytes.readUInt32BE(at + 4);
+    const type = bytes.readUInt8(at + 8);
+    const flags = bytes.readUInt8(at + 9);
+    if (length > this.maxFrameBytes) {
+      throw errorOf(
+        'FRAME_TOO_LARGE',
+        `The peer announced a frame of ${length} bytes; the limit is ${this.maxFrameBytes} (option maxFrameBytes).`,
+      );
+    }
+    if (!isKnown(type)) {
+      if ((flags & FrameFlag.SKIPPABLE) === 0)
+        throw errorOf('UNKNOWN_TYPE', `Frame type ${type} is unknown.`);
+    } else if ((flags & ~(FLAGS_OF_TYPE[type] ?? 0)) !== 0) {
+      throw errorOf('BAD_FRAME', `Frame type ${type} has undefined flags (0x${flags.toString(16)}).`);
+    }
+    frame.type = type;
+    frame.flags = flags;
+    frame.end = length;
+    return frame;
+  }
+}

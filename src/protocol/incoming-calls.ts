@@ -1,0 +1,227 @@
+import { IncomingCall } from './call.js';
+import { errorOf, UdsError } from './errors.js';
+import { FrameType, MAX_U32 } from './frame.js';
+import { Message } from './message.js';
+import type { SessionOwner, SessionSettings, SessionSink } from './session-owner.js';
+
+/**
+ * The calls that the peer made on one connection. Two rules: a call is over exactly once; nothing is sent for a call
+ * that is over. The answering methods give the error that went out in place of an answer that can't be written.
+ */
+export class IncomingCalls {
+  /** When the next call runs out of time: never later than that, sometimes earlier. */
+  nextDeadlineMs = Infinity;
+  lastTakenId = 0;
+  /** Requests answered and events run to their end. */
+  served = 0;
+
+  readonly #calls = new Map<number, IncomingCall>();
+  /** Events taken whose credit was not given back yet, and how many of those have ended. */
+  #eventsTaken = 0;
+  #eventsEnded = 0;
+  #isClosed = false;
+
+  constructor(
+    private readonly settings: SessionSettings,
+    private readonly sink: SessionSink,
+    private readonly owner: SessionOwner,
+  ) {}
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  get eventsRunning(): number {
+    return this.#eventsTaken - this.#eventsEnded;
+  }
+
+  /** @throws ProtocolError ID_IN_USE */
+  receiveRequest(message: Message, nowMs: number): void {
+    if (this.#calls.has(message.id)) {
+      throw errorOf(
+        'ID_IN_USE',
+        `The peer used id ${message.id} for a second request while the first is in flight.`,
+      );
+    }
+    this.lastTakenId = message.id;
+    const refusal = this.#refusalOf(message);
+    if (refusal !== undefined) {
+      this.#writeError(message.id, refusal);
+      this.owner.refused(refusal);
+      return;
+    }
+    const call = new IncomingCall(message, nowMs);
+    this.#calls.set(call.id, call);
+    if (call.deadlineMs < this.nextDeadlineMs) this.nextDeadlineMs = call.deadlineMs;
+    this.owner.called(call);
+  }
+
+  /** @throws ProtocolError TOO_MANY_EVENTS */
+  receiveEvent(message: Message, nowMs: number): void {
+    if (this.#eventsTaken >= this.settings.maxEvents) {
+      throw errorOf(
+        'TOO_MANY_EVENTS',
+        `The peer sent an event without credit; ${this.settings.maxEvents} may be under way (option maxEvents).`,
+      );
+    }
+    this.#eventsTaken += 1;
+    const call = new IncomingCall(message, nowMs);
+    const refusal = message.fault ?? this.#metadataRefusal(message);
+    if (refusal === undefined) {
+      this.owner.called(call);
+    } else {
+      this.finish(call);
+      this.owner.refused(refusal);
+    }
+  }
+
+  receiveCancel(id: number): void {
+    const call = this.#calls.get(id);
+    if (call !== undefined) this.#cancel(call, errorOf('CALL_ABORTED', 'The caller cancelled the call.'));
+  }
+
+  receiveCredit(id: number, amount: number): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    call.creditBytes = Math.min(MAX_U32, call.creditBytes + amount);
+    if (call.creditBytes > 0) call.onCredit?.();
+  }
+
+  /** The one value of a call, and its end. */
+  respond(call: IncomingCall, value: unknown, isEnveloped: boolean): UdsError | undefined {
+    return this.#answerLast(FrameType.RESPONSE, call, value, isEnveloped);
+  }
+
+  /** One value of many; `call.creditBytes` then says whether the next may be sent. */
+  next(call: IncomingCall, value: unknown, isEnveloped: boolean): UdsError | undefined {
+    if (call.isOver || call.isEvent) return undefined;
+    call.isAnswered = true;
+    try {
+      call.creditBytes -= this.sink.write(answerOf(FrameType.NEXT, call, value, isEnveloped));
+      return undefined;
+    } catch (error) {
+      const refusal = unwritable(error);
+      this.refuse(call, refusal);
+      return refusal;
+    }
+  }
+
+  /** The end of a stream; a packet of the application's own serializer may travel with it. */
+  complete(call: IncomingCall, packet: unknown, isEnveloped: boolean): UdsError | undefined {
+    return this.#answerLast(FrameType.COMPLETE, call, packet, isEnveloped);
+  }
+
+  /** What the handler failed with, verbatim. */
+  fail(call: IncomingCall, error: unknown, isEnveloped: boolean): UdsError | undefined {
+    return this.#answerLast(FrameType.ERROR, call, error, isEnveloped);
+  }
+
+  /** An error of the transport; what still produces answers is told as if the call had been cancelled. */
+  refuse(call: IncomingCall, error: UdsError): void {
+    if (call.isEvent || !this.#end(call)) return;
+    this.#writeError(call.id, error);
+    call.onCancel?.(error);
+  }
+
+  /** An event ended. Its credit goes back with others, or at once where the peer has none left. */
+  finish(event: IncomingCall): void {
+    if (event.isOver) return;
+    event.isOver = true;
+    this.served += 1;
+    this.#eventsEnded += 1;
+    const { maxEvents } = this.settings;
+    const isDue = this.#eventsEnded * 4 >= maxEvents || this.#eventsTaken >= maxEvents;
+    if (isDue && !this.#isClosed) this.#returnEventCredit();
+    this.owner.freed();
+  }
+
+  expire(nowMs: number): void {
+    if (nowMs < this.nextDeadlineMs) return;
+    this.nextDeadlineMs = Infinity;
+    for (const call of this.#calls.values()) {
+      if (call.isAnswered) continue;
+      if (call.deadlineMs > nowMs) this.nextDeadlineMs = Math.min(this.nextDeadlineMs, call.deadlineMs);
+      else this.#cancel(call, errorOf('DEADLINE_EXCEEDED', 'The time of the call is up.'));
+    }
+  }
+
+  close(error: UdsError): void {
+    this.#isClosed = true;
+    for (const call of this.#calls.values()) this.#cancel(call, error);
+  }
+
+  /** Why a request is refused before anything runs, if it is. */
+  #refusalOf(message: Message): UdsError | undefined {
+    const { maxInFlight } = this.settings;
+    if (this.#calls.size >= maxInFlight) {
+      return errorOf(
+        'TOO_MANY_REQUESTS',
+        `${maxInFlight} requests are in flight on this connection already (option maxInFlight).`,
+      );
+    }
+    return message.fault ?? this.#metadataRefusal(message);
+  }
+
+  #metadataRefusal(message: Message): UdsError | undefined {
+    const { maxMetadataBytes } = this.settings;
+    if (message.metadataBytes <= maxMetadataBytes) return undefined;
+    return errorOf(
+      'METADATA_TOO_LARGE',
+      `The metadata has ${message.metadataBytes} bytes; the limit is ${maxMetadataBytes} (option maxMetadataBytes).`,
+    );
+  }
+
+  #answerLast(type: number, call: IncomingCall, value: unknown, isEnveloped: boolean): UdsError | undefined {
+    if (call.isEvent || !this.#end(call)) return undefined;
+    this.served += 1;
+    try {
+      this.sink.write(answerOf(type, call, value, isEnveloped));
+      return undefined;
+    } catch (error) {
+      const refusal = unwritable(error);
+      this.#writeError(call.id, refusal);
+      return refusal;
+    }
+  }
+
+  #writeError(id: number, error: UdsError): void {
+    const message = new Message(FrameType.ERROR, id);
+    message.isTransportError = true;
+    message.payload = error.toWire();
+    this.sink.write(message);
+  }
+
+  #returnEventCredit(): void {
+    const message = new Message(FrameType.CREDIT, 0);
+    message.credit = this.#eventsEnded;
+    this.#eventsTaken -= this.#eventsEnded;
+    this.#eventsEnded = 0;
+    this.sink.write(message);
+  }
+
+  #cancel(call: IncomingCall, reason: UdsError): void {
+    if (this.#end(call)) call.onCancel?.(reason);
+  }
+
+  #end(call: IncomingCall): boolean {
+    if (call.isOver) return false;
+    call.isOver = true;
+    this.#calls.delete(call.id);
+    this.owner.freed();
+    return true;
+  }
+}
+
+function answerOf(type: number, call: IncomingCall, payload: unknown, isEnveloped: boolean): Message {
+  const message = new Message(type, call.id);
+  message.payload = payload;
+  message.isEnveloped = isEnveloped;
+  return message;
+}
+
+/** What the caller is told where its answer can't be written. */
+function unwritable(error: unknown): UdsError {
+  if (!(error instanceof UdsError)) throw error;
+  if (error.code === 'PAYLOAD_TOO_LARGE') return errorOf('ANSWER_TOO_LARGE', error.message);
+  return errorOf('UNSERIALIZABLE_ANSWER', 'The handler gave a value that can not be written as JSON.');
+}

@@ -1,0 +1,202 @@
+import { errorFromWire, errorOf, type UdsError, type WireError } from './errors.js';
+import { FrameType } from './frame.js';
+import { chooseVersion, VERSION_FROM, VERSION_TO, type Hello } from './hello.js';
+import { IncomingCalls } from './incoming-calls.js';
+import { Message } from './message.js';
+import { OutgoingCalls } from './outgoing-calls.js';
+import type { SessionOwner, SessionSettings, SessionSink } from './session-owner.js';
+
+/**
+ * One connection's conversation, the same for both ends: hello, the calls either way, liveness, leaving. It has no
+ * socket and no clock: messages come in through `receive`, go out through the sink, and the time is an argument.
+ *
+ *   (new) --hello--> (open) --GOAWAY, and nothing under way any more------> (finished)
+ *      \________________\_______________ close ___________________________> (closed)
+ */
+export class Session {
+  readonly outgoing: OutgoingCalls;
+  readonly incoming: IncomingCalls;
+  /** Who the other end said it is; undefined until its hello has come. */
+  peer: Hello | undefined;
+  /** The version of the protocol in force; 0 until the hellos are exchanged. */
+  version = 0;
+
+  #hasSaidGoAway = false;
+  #hasHeardGoAway = false;
+  #isClosed = false;
+
+  constructor(
+    private readonly settings: SessionSettings,
+    private readonly sink: SessionSink,
+    private readonly owner: SessionOwner,
+  ) {
+    this.outgoing = new OutgoingCalls(settings, sink, owner);
+    this.incoming = new IncomingCalls(settings, sink, owner);
+  }
+
+  /** Whether this end may open calls here. */
+  get isOpen(): boolean {
+    return this.peer !== undefined && !this.#isClosed && !this.#hasSaidGoAway && !this.#hasHeardGoAway;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get canRequest(): boolean {
+    return this.isOpen && this.outgoing.hasRoom;
+  }
+
+  get canEmit(): boolean {
+    return this.isOpen && this.outgoing.hasEventCredit;
+  }
+
+  /** Whether nothing is under way in either direction. */
+  get isIdle(): boolean {
+    return this.outgoing.size === 0 && this.incoming.size === 0 && this.incoming.eventsRunning === 0;
+  }
+
+  /** Whether the connection has done its work. A server waits for the client's word, since only the client calls. */
+  get isFinished(): boolean {
+    const heardEnough = this.#hasHeardGoAway || this.settings.role === 'client';
+    return this.#hasSaidGoAway && heardEnough && this.isIdle;
+  }
+
+  get nextDeadlineMs(): number {
+    return Math.min(this.outgoing.nextDeadlineMs, this.incoming.nextDeadlineMs);
+  }
+
+  /** A client's first word. */
+  open(): void {
+    this.#writeHello(FrameType.CLIENT_HELLO, 0);
+  }
+
+  ping(token: number): void {
+    this.sink.write(new Message(FrameType.PING, token));
+  }
+
+  /** Says that this end opens nothing more here; what is under way goes on. */
+  goAway(): void {
+    if (this.#hasSaidGoAway || this.#isClosed || this.peer === undefined) return;
+    this.#hasSaidGoAway = true;
+    this.sink.write(new Message(FrameType.GOAWAY, 0));
+  }
+
+  /** The last word before the connection is cut: which request was the last one taken, and why. */
+  goAwayFinally(reason: UdsError): void {
+    if (this.#isClosed || this.peer === undefined) return;
+    this.#hasSaidGoAway = true;
+    const message = new Message(FrameType.GOAWAY, this.incoming.lastTakenId);
+    message.isFinal = true;
+    message.payload = reason.toWire();
+    this.sink.write(message);
+  }
+
+  /**
+   * Takes one message.
+   *
+   * @param nowMs a reading of the clock that deadlines are on; one reading serves all messages of a chunk.
+   * @throws ProtocolError: close the connection, and then this session with that error.
+   */
+  receive(message: Message, nowMs: number): void {
+    if (this.peer === undefined || message.hello !== undefined) {
+      this.#receiveHello(message);
+      return;
+    }
+    switch (message.type) {
+      case FrameType.REQUEST:
+        this.#refuseToServe();
+        this.incoming.receiveRequest(message, nowMs);
+        break;
+      case FrameType.EVENT:
+        this.#refuseToServe();
+        this.incoming.receiveEvent(message, nowMs);
+        break;
+      case FrameType.CANCEL:
+        this.incoming.receiveCancel(message.id);
+        break;
+      case FrameType.CREDIT:
+        if (message.id === 0) this.outgoing.receiveEventCredit(message.credit);
+        else this.incoming.receiveCredit(message.id, message.credit);
+        break;
+      case FrameType.PING:
+        this.sink.write(new Message(FrameType.PONG, message.id));
+        break;
+      case FrameType.PONG:
+        this.owner.ponged(message.id);
+        break;
+      case FrameType.GOAWAY:
+        this.#receiveGoAway(message);
+        break;
+      default:
+        this.outgoing.receive(message);
+    }
+  }
+
+  /** Ends the calls whose time is up. */
+  expire(nowMs: number): void {
+    this.outgoing.expire(nowMs);
+    this.incoming.expire(nowMs);
+  }
+
+  /** The connection is gone: every call ends, those of this end with `error`. Events that were taken run to their end. */
+  close(error: UdsError): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.outgoing.close(error);
+    this.incoming.close(error);
+  }
+
+  #writeHello(type: number, chosen: number): void {
+    const { name, pid, role, maxFrameBytes, maxInFlight, maxEvents } = this.settings;
+    const serves = role === 'server';
+    const message = new Message(type, 0);
+    message.hello = {
+      versionFrom: VERSION_FROM,
+      versionTo: VERSION_TO,
+      chosen,
+      features: 0,
+      maxFrameBytes,
+      maxInFlight: serves ? maxInFlight : 0,
+      maxEvents: serves ? maxEvents : 0,
+      pid,
+      name,
+    };
+    this.sink.write(message);
+  }
+
+  #receiveHello(message: Message): void {
+    const expected = this.settings.role === 'server' ? FrameType.CLIENT_HELLO : FrameType.SERVER_HELLO;
+    const { hello } = message;
+    if (hello === undefined || message.type !== expected || this.peer !== undefined) {
+      throw errorOf('BAD_HELLO', 'The peer must begin with its hello, and send it once.');
+    }
+    const chosen = this.settings.role === 'server' ? chooseVersion(hello) : hello.chosen;
+    if (this.settings.role === 'server') this.#writeHello(FrameType.SERVER_HELLO, chosen);
+    if (chosen < VERSION_FROM || chosen > VERSION_TO) {
+      throw errorOf(
+        'VERSION_MISMATCH',
+        `The peer speaks versions ${hello.versionFrom} to ${hello.versionTo}, this end ${VERSION_FROM} to ${VERSION_TO}.`,
+      );
+    }
+    this.peer = hello;
+    this.version = chosen;
+    if (this.settings.role === 'client') this.outgoing.open(hello);
+    this.owner.opened(hello);
+  }
+
+  #receiveGoAway(message: Message): void {
+    this.#hasHeardGoAway = true;
+    if (message.isFinal) {
+      const reason = message.payload as WireError | undefined;
+      const text = reason?.message ?? 'The server closed before it took the call.';
+      this.outgoing.refuseAfter(message.id, errorFromWire({ code: 'SERVER_CLOSING', message: text }));
+    }
+    this.owner.left();
+  }
+
+  #refuseToServe(): void {
+    if (this.settings.role === 'client')
+      throw errorOf('UNEXPECTED_FRAME', 'A server makes no calls in this version.');
+  }
+}

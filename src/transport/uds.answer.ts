@@ -1,0 +1,84 @@
+import { isObservable, type Observable, type Subscription } from 'rxjs';
+import { AnswerStream } from './uds.answer-stream.js';
+import { isStreamed } from './uds.iterable.js';
+import type { Reply } from './uds.reply.js';
+
+const NOTHING_HELD = Symbol('nothing held');
+
+/**
+ * Turns what a handler gave (a value, an Observable, an iterable) into the answers of its call.
+ */
+export class Answer {
+  #stream: AnswerStream | undefined;
+  #subscription: Subscription | undefined;
+  /**
+   * The newest value of an Observable, until the end of the tick. If the Observable ends before, the value travels with
+   * the end; and as over Nest's TCP a last `undefined` is no value at all.
+   */
+  #held: unknown = NOTHING_HELD;
+
+  constructor(private readonly reply: Reply) {}
+
+  /** Takes what the handler's promise resolved to. */
+  readonly take = (result: unknown): void => {
+    if (isObservable(result)) {
+      this.#subscribe(result);
+    } else if (!isStreamed(result)) {
+      this.reply.respond(result);
+    } else {
+      this.#stream = new AnswerStream(this.reply, () => this.stop());
+      this.#stream.push(result);
+      this.#stream.finish(() => this.reply.complete());
+    }
+  };
+
+  /** Takes an error that got past Nest's filters. */
+  readonly takeError = (error: unknown): void => this.reply.failUnfiltered(error);
+
+  /** Nobody waits any more: tears down what produces values. */
+  stop(): void {
+    this.#subscription?.unsubscribe();
+    this.#stream?.stop();
+    this.reply.end();
+  }
+
+  #subscribe(source: Observable<unknown>): void {
+    // The cancel may have come while the handler was awaited: what was not subscribed to need not be torn down.
+    if (this.reply.isOver()) return;
+    const stream = new AnswerStream(this.reply, () => this.stop());
+    this.#stream = stream;
+    this.#subscription = source.subscribe({
+      next: (value) => this.#emitted(stream, value),
+      error: (error: unknown) => {
+        this.#release(stream);
+        stream.finish(() => this.reply.fail(error));
+      },
+      complete: () => this.#completed(stream),
+    });
+    if (this.reply.isOver()) this.stop();
+  }
+
+  #emitted(stream: AnswerStream, value: unknown): void {
+    const isFirst = this.#held === NOTHING_HELD;
+    this.#release(stream);
+    this.#held = value;
+    if (isFirst) process.nextTick(() => this.#release(stream));
+  }
+
+  #release(stream: AnswerStream): void {
+    const value = this.#held;
+    this.#held = NOTHING_HELD;
+    if (value !== NOTHING_HELD) stream.push(value);
+  }
+
+  #completed(stream: AnswerStream): void {
+    const last = this.#held;
+    this.#held = NOTHING_HELD;
+    if (last !== NOTHING_HELD && stream.isClear && !isStreamed(last)) {
+      this.reply.respond(last);
+      return;
+    }
+    if (last !== NOTHING_HELD && last !== undefined) stream.push(last);
+    stream.finish(() => this.reply.complete());
+  }
+}

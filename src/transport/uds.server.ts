@@ -1,0 +1,274 @@
+import type { Server as NetServer } from 'node:net';
+import { Logger } from '@nestjs/common';
+import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
+import { NO_EVENT_HANDLER, NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
+import { finalize, isObservable } from 'rxjs';
+import type { Connection } from '../net/connection.js';
+import { Listener } from '../net/listener.js';
+import type { IncomingCall } from '../protocol/call.js';
+import { errorOf, type UdsError } from '../protocol/errors.js';
+import { FLOOR_FRAME_BYTES } from '../protocol/hello.js';
+import type { Metadata } from '../protocol/payload-codec.js';
+import { Answer } from './uds.answer.js';
+import { UDS_TRANSPORT } from './uds.constants.js';
+import { UdsContext, type UdsStats } from './uds.context.js';
+import { mapUnfilteredError } from './uds.errors.js';
+import type { EventSubscription, UdsServerEvents } from './uds.events.js';
+import { type ResolvedServerOptions, resolveServerOptions, type UdsServerOptions } from './uds.options.js';
+import { RequestReader } from './uds.request-reader.js';
+import { Reply, type ReplySettings } from './uds.reply.js';
+
+/** Spellings of patterns whose handler is remembered; further ones are looked up each time. */
+const MAX_REMEMBERED_PATTERNS = 1024;
+
+/**
+ * Serves Nest's message and event handlers over a Unix domain socket.
+ *
+ * `listen` fails through Nest's callback with PATH_TOO_LONG, NOT_A_SOCKET, ADDRESS_IN_USE, DIRECTORY_MISSING,
+ * PERMISSION_DENIED, OWNER_NOT_ALLOWED or LISTEN_FAILED.
+ *
+ * @example
+ * const app = await NestFactory.createMicroservice(AppModule, { strategy: new UdsServer({ path: '/run/app/app.sock' }) });
+ * await app.listen();
+ */
+export class UdsServer extends Server<UdsServerEvents> implements CustomTransportStrategy {
+  override readonly transportId = UDS_TRANSPORT;
+  protected override readonly logger = new Logger(UdsServer.name);
+  readonly #options: ResolvedServerOptions;
+  readonly #replySettings: ReplySettings;
+  readonly #requests: RequestReader;
+  readonly #readsPackets: boolean;
+  readonly #handlers = new Map<string, MessageHandler>();
+  #listener: Listener | undefined;
+  #subscriptions: EventSubscription[] = [];
+  #hasHooks = false;
+  readonly #readStats = (): UdsStats => this.#stats();
+
+  /** @throws UsageError INVALID_OPTION */
+  constructor(options: UdsServerOptions) {
+    super();
+    this.#options = resolveServerOptions(options);
+    this.initializeSerializer(options);
+    this.initializeDeserializer(options);
+    this.#requests = new RequestReader(this.deserializer);
+    this.#readsPackets = options.deserializer !== undefined;
+    this.#replySettings = {
+      maxStreamBufferBytes: this.#options.maxStreamBufferBytes,
+      serializer: options.serializer && this.serializer,
+      troubled: (error) => this.#troubled(error, undefined),
+      mapError: mapUnfilteredError,
+    };
+  }
+
+  /** Not async: Nest ignores a promise, so every error goes to the callback. */
+  override listen(callback: (error?: unknown) => void): void {
+    const listener = this.#createListener();
+    this.#listener = listener;
+    listener.listen().then(
+      () => {
+        this._status$.next('connected');
+        callback();
+      },
+      (error: unknown) => {
+        this.#listener = undefined;
+        this._status$.next('disconnected');
+        callback(error);
+      },
+    );
+  }
+
+  /** Takes the socket file away, waits for what runs, up to closeTimeoutMs, and closes. */
+  override async close(): Promise<void> {
+    const listener = this.#listener;
+    this.#subscriptions = [];
+    if (listener === undefined) return;
+    await listener.close();
+    this.#listener = undefined;
+    this._status$.next('disconnected');
+  }
+
+  /** Listens to an event of the `net.Server`; may be called before `listen`. */
+  override on<Event extends keyof UdsServerEvents>(event: Event, callback: UdsServerEvents[Event]): void {
+    const subscription = { event: String(event), callback: callback as EventSubscription['callback'] };
+    if (this.#listener === undefined) this.#subscriptions.push(subscription);
+    else this.#listener.server.on(subscription.event, subscription.callback);
+  }
+
+  /** The `net.Server`. @throws Error before `listen`. */
+  override unwrap<T = NetServer>(): T {
+    if (this.#listener === undefined) {
+      throw new Error(
+        'Not initialized. Please call the "listen"/"startAllMicroservices" method before accessing the server.',
+      );
+    }
+    return this.#listener.server as T;
+  }
+
+  override setOnProcessingStartHook(...hook: Parameters<Server['setOnProcessingStartHook']>): void {
+    this.#hasHooks = true;
+    super.setOnProcessingStartHook(...hook);
+  }
+
+  override setOnProcessingEndHook(...hook: Parameters<Server['setOnProcessingEndHook']>): void {
+    this.#hasHooks = true;
+    super.setOnProcessingEndHook(...hook);
+  }
+
+  override addHandler(...handler: Parameters<Server['addHandler']>): void {
+    this.#handlers.clear();
+    super.addHandler(...handler);
+  }
+
+  /** Nest's look-up parses each pattern as JSON, at many times the cost of the call; so what was found is remembered. */
+  override getHandlerByPattern(pattern: string): MessageHandler | null {
+    const known = this.#handlers.get(pattern);
+    if (known !== undefined) return known;
+    const handler = super.getHandlerByPattern(pattern);
+    if (handler !== null && this.#handlers.size < MAX_REMEMBERED_PATTERNS)
+      this.#handlers.set(pattern, handler);
+    return handler;
+  }
+
+  #createListener(): Listener {
+    const options = this.#options;
+    const listener = new Listener(
+      { ...options, role: 'server', pid: process.pid, streamCreditBytes: FLOOR_FRAME_BYTES },
+      {
+        called: (call, connection) => this.#called(call, connection),
+        troubled: (error, connection) => this.#troubled(error, connection),
+      },
+    );
+    for (const { event, callback } of this.#subscriptions) listener.server.on(event, callback);
+    return listener;
+  }
+
+  /** One line of log; what the peer chose is quoted, so that it can't forge lines. */
+  #troubled(error: UdsError, connection: Connection | undefined): void {
+    const peer = connection?.session.peer;
+    const who = peer === undefined ? '' : ` (client ${JSON.stringify(peer.name)}, pid ${peer.pid})`;
+    const line = `${error.code}: ${error.message}${who}`;
+    // A client that leaves with calls in flight is its own affair; what broke a rule is worth a look.
+    if (error.code === 'CONNECTION_LOST') this.logger.debug(line);
+    else this.logger.warn(line);
+  }
+
+  #called(call: IncomingCall, connection: Connection): void {
+    if (!call.isEnveloped && !this.#readsPackets) {
+      this.#run(call, connection, call.pattern, call.payload, call.metadata);
+      return;
+    }
+    this.#requests.read(
+      call,
+      connection,
+      (packet) => {
+        // As text and JSON make no difference to Nest, a packet's pattern may be any value.
+        const pattern = this.getPatternAsString(packet.pattern ?? '');
+        this.#run(call, connection, pattern, packet.data, packet.metadata);
+      },
+      () => {
+        const error = errorOf('BAD_PAYLOAD', 'The deserializer of the server could not read the call.');
+        this.#troubled(error, connection);
+        if (call.isEvent) connection.session.incoming.finish(call);
+        else connection.session.incoming.refuse(call, error);
+      },
+    );
+  }
+
+  #run(
+    call: IncomingCall,
+    connection: Connection,
+    pattern: string,
+    data: unknown,
+    metadata: Metadata | undefined,
+  ): void {
+    const context = new UdsContext(connection, pattern, metadata, call.deadlineMs, this.#readStats);
+    const handler = this.getHandlerByPattern(pattern);
+    const { incoming } = connection.session;
+    if (call.isEvent) {
+      void this.#runEvent(handler, pattern, data, context).then(() => {
+        incoming.finish(call);
+      });
+    } else if (handler === null) {
+      const error = errorOf('NO_HANDLER', `${NO_MESSAGE_HANDLER} (pattern ${quote(pattern)})`);
+      this.#troubled(error, connection);
+      incoming.refuse(call, error);
+    } else {
+      this.#runRequest(handler, data, context, new Reply(call, this.#replySettings, incoming));
+    }
+  }
+
+  #runRequest(handler: MessageHandler, data: unknown, context: UdsContext, reply: Reply): void {
+    const answer = new Answer(reply);
+    reply.call.onCancel = (reason) => {
+      context.abort(reason);
+      answer.stop();
+    };
+    if (!this.#hasHooks) {
+      handler(data, context).then(answer.take, answer.takeError);
+      return;
+    }
+    // The span closes when the call is over on whatever path, so also when it is cancelled while a guard still waits.
+    const run = async (runEndHook: () => void): Promise<void> => {
+      reply.whenEnded(runEndHook);
+      await handler(data, context).then(answer.take, answer.takeError);
+    };
+    this.#withHooks(context, run, answer.takeError);
+  }
+
+  /** Resolves when the event's handlers have ended, their Observables included; never rejects. */
+  async #runEvent(
+    handler: MessageHandler | null,
+    pattern: string,
+    data: unknown,
+    context: UdsContext,
+  ): Promise<void> {
+    if (handler === null) {
+      this.logger.error(NO_EVENT_HANDLER`${quote(pattern)}`);
+      return;
+    }
+    await new Promise<unknown>((resolve) => {
+      this.#withHooks(
+        context,
+        async (runEndHook) => {
+          const ended = (): void => {
+            runEndHook();
+            resolve();
+          };
+          try {
+            const result: unknown = await handler(data, context);
+            if (!isObservable(result)) ended();
+            // Nobody hears of an error of an event: Nest's filters have logged it.
+            else result.pipe(finalize(ended)).subscribe({ error: () => undefined });
+          } catch (error) {
+            this.handleError(error as string);
+            ended();
+          }
+        },
+        resolve,
+      );
+    });
+  }
+
+  /** Runs under Nest's processing hooks; one that throws ends its own call alone. */
+  #withHooks(
+    context: UdsContext,
+    run: (runEndHook: () => void) => Promise<void>,
+    broken: (error: unknown) => void,
+  ): void {
+    try {
+      this.runWithProcessingHooks(context, run);
+    } catch (error) {
+      this.handleError(error as string);
+      broken(error);
+    }
+  }
+
+  #stats(): UdsStats {
+    return this.#listener?.stats ?? { connections: 0, callsServed: 0, callsInFlight: 0 };
+  }
+}
+
+/** A peer's pattern as one short line. */
+function quote(pattern: string): string {
+  return JSON.stringify(pattern.length <= 100 ? pattern : `${pattern.slice(0, 100)}...`);
+}

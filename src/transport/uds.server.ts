@@ -232,7 +232,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
         async (runEndHook) => {
           const ended = (): void => {
             runEndHook();
-            resolve();
+            resolve(undefined);
           };
           try {
             const result: unknown = await handler(data, context);

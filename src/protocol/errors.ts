@@ -63,7 +63,6 @@ export const ERROR_CODES = {
   UNSERIALIZABLE_ANSWER: of('remote', true, false),
   ANSWER_TOO_LARGE: of('remote', true, false),
   STREAM_OVERFLOW: of('remote', true, false),
-  HANDLER_FAILED: of('remote', true, false),
   SERVER_CLOSING: of('remote', false, true),
   UNKNOWN_REMOTE_ERROR: of('remote', true, false),
 } as const satisfies Record<string, CodeFacts>;

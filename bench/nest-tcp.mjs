@@ -18,7 +18,12 @@ const PORT = 41_217;
 const folder = await mkdtemp(join(tmpdir(), 'uds-bench-'));
 const tcp = (port) => ({ transport: Transport.TCP, options: { host: '127.0.0.1', port } });
 const peers = [
-  { kind: 'uds', name: 'nest-uds', address: join(folder, 'u'), options: udsClient({ path: join(folder, 'u') }) },
+  {
+    kind: 'uds',
+    name: 'nest-uds',
+    address: join(folder, 'u'),
+    options: udsClient({ path: join(folder, 'u') }),
+  },
   { kind: 'tcp', name: 'Nest TCP on 127.0.0.1', address: String(PORT), options: tcp(PORT) },
   { kind: 'path', name: 'Nest TCP on a path', address: join(folder, 'p'), options: tcp(join(folder, 'p')) },
 ];
@@ -54,10 +59,14 @@ try {
   const [ours, ...theirs] = peers;
   const ratios = ours.rates.map((rate, round) => rate / Math.max(...theirs.map((peer) => peer.rates[round])));
   for (const { name, rates } of peers) {
-    console.log(`${name.padEnd(24)} ${Math.round(median(rates)).toLocaleString('en').padStart(9)} calls/s (median of ${ROUNDS})`);
+    console.log(
+      `${name.padEnd(24)} ${Math.round(median(rates)).toLocaleString('en').padStart(9)} calls/s (median of ${ROUNDS})`,
+    );
   }
   const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
-  console.log(`nest-uds to the better of Nest's TCP: ${median(ratios).toFixed(2)}x (median of ${ROUNDS} rounds, ${spread})`);
+  console.log(
+    `nest-uds to the better of Nest's TCP: ${median(ratios).toFixed(2)}x (median of ${ROUNDS} rounds, ${spread})`,
+  );
 } finally {
   for (const peer of peers) await peer.client?.close();
   for (const child of children) child.kill();

@@ -10,7 +10,11 @@ class EchoController {
     return value;
   }
 }
-MessagePattern('echo')(EchoController.prototype, 'echo', Object.getOwnPropertyDescriptor(EchoController.prototype, 'echo'));
+MessagePattern('echo')(
+  EchoController.prototype,
+  'echo',
+  Object.getOwnPropertyDescriptor(EchoController.prototype, 'echo'),
+);
 Controller()(EchoController);
 
 class BenchModule {}
@@ -20,9 +24,12 @@ const [kind, address] = process.argv.slice(2);
 const config =
   kind === 'uds'
     ? udsServer({ path: address })
-    : { transport: Transport.TCP, options: { host: '127.0.0.1', port: kind === 'tcp' ? Number(address) : address } };
+    : {
+        transport: Transport.TCP,
+        options: { host: '127.0.0.1', port: kind === 'tcp' ? Number(address) : address },
+      };
 
 const app = await NestFactory.createMicroservice(BenchModule, { ...config, logger: ['error'] });
 await app.listen();
 process.on('disconnect', () => process.exit(0));
-process.send('ready');
+process.send?.('ready');

@@ -120,6 +120,7 @@ export class IncomingCalls {
   refuse(call: IncomingCall, error: UdsError): void {
     if (call.isEvent || !this.#end(call)) return;
     this.#writeError(call.id, error);
+    this.owner.freed();
     call.onCancel?.(error);
   }
 
@@ -174,14 +175,16 @@ export class IncomingCalls {
   #answerLast(type: number, call: IncomingCall, value: unknown, isEnveloped: boolean): UdsError | undefined {
     if (call.isEvent || !this.#end(call)) return undefined;
     this.served += 1;
+    let refusal: UdsError | undefined;
     try {
       this.sink.write(answerOf(type, call, value, isEnveloped));
-      return undefined;
     } catch (error) {
-      const refusal = unwritable(error);
+      refusal = unwritable(error);
       this.#writeError(call.id, refusal);
-      return refusal;
     }
+    // After the write: a connection that is being left ends with its last call, and takes no answer then.
+    this.owner.freed();
+    return refusal;
   }
 
   #writeError(id: number, error: UdsError): void {
@@ -200,14 +203,15 @@ export class IncomingCalls {
   }
 
   #cancel(call: IncomingCall, reason: UdsError): void {
-    if (this.#end(call)) call.onCancel?.(reason);
+    if (!this.#end(call)) return;
+    this.owner.freed();
+    call.onCancel?.(reason);
   }
 
   #end(call: IncomingCall): boolean {
     if (call.isOver) return false;
     call.isOver = true;
     this.#calls.delete(call.id);
-    this.owner.freed();
     return true;
   }
 }

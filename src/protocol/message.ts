@@ -81,7 +81,7 @@ export function decodeMessage(frame: Frame): Message {
     case FrameType.GOAWAY:
       message.isFinal = (frame.flags & FrameFlag.FINAL) !== 0;
       readPayload(frame, frame.start, message);
-      if (message.payload !== undefined && !isWireError(message.payload))
+      if (message.fault !== undefined || (message.payload !== undefined && !isWireError(message.payload)))
         throw badFrame('a reason needs a code and a message');
       break;
     default:
@@ -130,7 +130,7 @@ function decodeAnswer(frame: Frame, message: Message): void {
   message.isEnveloped = (frame.flags & FrameFlag.ENVELOPE) !== 0;
   readPayload(frame, frame.start, message);
   if (frame.type === FrameType.COMPLETE) {
-    if (frame.end !== frame.start && !message.isEnveloped)
+    if ((frame.flags & FrameFlag.PAYLOAD_KIND) !== PayloadKind.NONE && !message.isEnveloped)
       throw badFrame('COMPLETE carries a packet or nothing');
   } else if (frame.type === FrameType.ERROR && (frame.flags & FrameFlag.TRANSPORT) !== 0) {
     message.isTransportError = true;
@@ -167,7 +167,7 @@ function isWireError(value: unknown): value is WireError {
 export function encodeMessage(message: Message, encoder: FrameEncoder, maxFrameBytes: number): number {
   // Everything that can throw happens before the frame begins.
   const { payload } = message;
-  const isEncoded = payload instanceof EncodedPayload;
+  const isEncoded = EncodedPayload.is(payload);
   const kind = isEncoded ? payload.kind : payloadKindOf(payload);
   const body = isEncoded ? payload.body : kind === PayloadKind.JSON ? encodeJson(payload) : payload;
   const metadata = message.metadata === undefined ? '' : encodeJson(message.metadata);

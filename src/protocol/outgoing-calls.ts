@@ -46,7 +46,8 @@ export class OutgoingCalls {
 
   /** Writes a request; or tells the caller why it can't be written, and gives undefined. Ask `hasRoom` first. */
   request(request: CallRequest, caller: Caller, nowMs: number): OutgoingCall | undefined {
-    const id = this.#takeId();
+    const id = idAfter(this.#lastId, this.#calls);
+    this.#lastId = id;
     const message = messageOf(FrameType.REQUEST, id, request, nowMs);
     message.credit = this.settings.streamCreditBytes;
     try {
@@ -138,13 +139,6 @@ export class OutgoingCalls {
     }
   }
 
-  #takeId(): number {
-    do {
-      this.#lastId = this.#lastId >= MAX_U32 ? 1 : this.#lastId + 1;
-    } while (this.#calls.has(this.#lastId));
-    return this.#lastId;
-  }
-
   #finish(call: OutgoingCall): void {
     if (this.#end(call)) this.owner.freed();
   }
@@ -155,6 +149,14 @@ export class OutgoingCalls {
     this.#calls.delete(call.id);
     return true;
   }
+}
+
+/** The id that follows another: one more, from 2^32-1 on to 1, past those in use. */
+export function idAfter(id: number, inUse: ReadonlyMap<number, unknown>): number {
+  let next = id;
+  do next = next >= MAX_U32 ? 1 : next + 1;
+  while (inUse.has(next));
+  return next;
 }
 
 export function deadlineExceeded(): UdsError {

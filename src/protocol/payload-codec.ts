@@ -13,10 +13,15 @@ const REPLACEMENT = '\uFFFD';
  * Reads UTF-8. Decoding replaces what is broken by U+FFFD and almost no text holds that character, so the slow
  * check runs only where it was seen.
  *
- * @throws RemoteError BAD_PAYLOAD where the bytes are no UTF-8.
+ * @throws RemoteError BAD_PAYLOAD where the bytes are no UTF-8, or more than a string holds.
  */
 export function decodeText(bytes: Buffer, start: number, end: number): string {
-  const text = bytes.toString('utf8', start, end);
+  let text: string;
+  try {
+    text = bytes.toString('utf8', start, end);
+  } catch (error) {
+    throw errorOf('BAD_PAYLOAD', 'The payload is longer than a string can be.', error);
+  }
   if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end))) {
     throw errorOf('BAD_PAYLOAD', 'The payload is not valid UTF-8.');
   }
@@ -56,7 +61,8 @@ export function decodePayload(
 export function payloadKindOf(value: unknown): number {
   if (value === undefined) return PayloadKind.NONE;
   if (typeof value === 'string') return value.isWellFormed() ? PayloadKind.TEXT : PayloadKind.JSON;
-  return value instanceof Uint8Array ? PayloadKind.BYTES : PayloadKind.JSON;
+  // A Proxy is no view, so none of its traps runs: they may throw.
+  return ArrayBuffer.isView(value) && value instanceof Uint8Array ? PayloadKind.BYTES : PayloadKind.JSON;
 }
 
 /**
@@ -67,6 +73,12 @@ export class EncodedPayload {
   readonly kind: number;
   readonly body: string | Uint8Array;
   readonly byteLength: number;
+  readonly #mark = true;
+
+  /** Unlike `instanceof` this runs no trap of a Proxy: it may throw. */
+  static is(value: unknown): value is EncodedPayload {
+    return typeof value === 'object' && value !== null && #mark in value;
+  }
 
   /** @throws UsageError UNSERIALIZABLE_PAYLOAD */
   constructor(value: unknown) {

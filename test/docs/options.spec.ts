@@ -15,12 +15,17 @@ function pageRow(row: OptionRow): string {
 }
 
 describe('docs/options.md', () => {
-  test.each(OPTION_TABLE.map((row) => [row.name, row] as const))('says of %s what the table says', (_name, row) => {
-    expect(page.split('\n')).toContain(pageRow(row));
-  });
+  test.each(OPTION_TABLE.map((row) => [row.name, row] as const))(
+    'says of %s what the table says',
+    (_name, row) => {
+      expect(page.split('\n')).toContain(pageRow(row));
+    },
+  );
 
   test('lists no numeric option that is not in the table', () => {
-    const listed = [...page.matchAll(/^\| `(\w+)` \| \w+ \| [^|]+ \| \w+ \| [^|]+ to /gm)].map((match) => match[1]);
+    const listed = [...page.matchAll(/^\| `(\w+)` \| \w+ \| [^|]+ \| \w+ \| [^|]+ to /gm)].map(
+      (match) => match[1],
+    );
     expect(listed).toEqual(OPTION_TABLE.map((row) => row.name));
   });
 });

@@ -12,7 +12,10 @@ const run = promisify(execFile);
 
 /** The page's TypeScript, by the name in its first line. */
 const files = new Map(
-  [...page.matchAll(/```ts\n\/\/ (\S+\.ts)\n(.*?)```/gs)].map((match) => [String(match[1]), String(match[2])]),
+  [...page.matchAll(/```ts\n\/\/ (\S+\.ts)\n(.*?)```/gs)].map((match) => [
+    String(match[1]),
+    String(match[2]),
+  ]),
 );
 
 const COMPILER_OPTIONS = {
@@ -66,7 +69,12 @@ describe('README', () => {
   }, 120_000);
 
   test('has the code that these tests run', () => {
-    expect([...files.keys()].sort()).toEqual(['checkout.ts', 'greeter.ts', 'options-of-a-call.ts', 'prices.ts']);
+    expect([...files.keys()].sort()).toEqual([
+      'checkout.ts',
+      'greeter.ts',
+      'options-of-a-call.ts',
+      'prices.ts',
+    ]);
   });
 
   describe('beside the server of the page', () => {
@@ -101,7 +109,9 @@ describe('README', () => {
   });
 
   test('names no script that package.json does not have', () => {
-    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      scripts: Record<string, string>;
+    };
     const known = ['ci', ...Object.keys(scripts)];
     const named = [...page.matchAll(/npm (?:run )?(?:-s )?([\w:]+)/g)].map((match) => String(match[1]));
     expect(named.filter((name) => !known.includes(name))).toEqual([]);

@@ -1,9 +1,10 @@
 import { setTimeout as startTimer } from 'node:timers';
 import { setTimeout } from 'node:timers/promises';
-import type { CallRequest, Caller, OutgoingCall } from '../protocol/call.js';
+import type { CallRequest, Caller } from '../protocol/call.js';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import { deadlineExceeded } from '../protocol/outgoing-calls.js';
 import { backoffDelayMs, type BackoffSettings } from './backoff.js';
+import { ChannelCall, type WaitingRoom } from './channel-call.js';
 import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
 import { dial, isWorthRetrying } from './dialer.js';
 import { WaitQueue } from './wait-queue.js';
@@ -22,69 +23,14 @@ export interface ChannelOwner {
 }
 
 /**
- * A call on its way: it waits in the queue until a connection can take it, then belongs to that connection's session.
- */
-export class ChannelCall {
-  #connection: Connection | undefined;
-  #call: OutgoingCall | undefined;
-
-  constructor(
-    readonly request: CallRequest,
-    /** Who waits for the answers of a request; `undefined` marks an event. */
-    private readonly caller: Caller | undefined,
-    private readonly written: (error: UdsError | undefined) => void,
-    private readonly queue: WaitQueue<ChannelCall>,
-  ) {}
-
-  get deadlineMs(): number {
-    return this.request.deadlineMs;
-  }
-
-  canBeWrittenTo(connection: Connection): boolean {
-    if (connection.isOver || connection.isCongested) return false;
-    return this.caller === undefined ? connection.session.canEmit : connection.session.canRequest;
-  }
-
-  writeTo(connection: Connection): void {
-    const nowMs = performance.now();
-    if (nowMs >= this.request.deadlineMs) {
-      this.fail(deadlineExceeded());
-    } else if (this.caller !== undefined) {
-      this.#connection = connection;
-      this.#call = connection.session.outgoing.request(this.request, this.caller, nowMs);
-    } else {
-      try {
-        connection.emit(this.request, nowMs, this.written);
-      } catch (error) {
-        this.fail(error as UdsError);
-      }
-    }
-  }
-
-  /** Ends a call that was not written. */
-  fail(error: UdsError): void {
-    if (this.caller === undefined) this.written(error);
-    else this.caller.fail(error, false);
-  }
-
-  /** Nobody waits for the answer any more. */
-  cancel(): void {
-    if (this.#call !== undefined) this.#connection?.session.outgoing.cancel(this.#call);
-    else this.queue.delete(this);
-  }
-
-  /** A value of the answer's stream was taken. */
-  consume(wireBytes: number): void {
-    if (this.#call !== undefined) this.#connection?.session.outgoing.consume(this.#call, wireBytes);
-  }
-}
-
-/**
  * A client's way to its server: one current connection, dialled when it is needed; calls that wait, in order; and
  * connections that take no more calls and end with their last one.
  */
 export class Channel {
   readonly #queue: WaitQueue<ChannelCall>;
+  /** Events on their way into the kernel; what may be packed is bounded by their credit. */
+  readonly #unwritten: WaitQueue<ChannelCall>;
+  readonly #room: WaitingRoom;
   readonly #connectionOwner: ConnectionOwner;
   readonly #leaving = new Set<Connection>();
   #current: Connection | undefined;
@@ -97,7 +43,20 @@ export class Channel {
     private readonly settings: ChannelSettings,
     private readonly owner: ChannelOwner,
   ) {
-    this.#queue = new WaitQueue(settings.maxQueuedCalls, (call) => call.fail(deadlineExceeded()));
+    const expired = (call: ChannelCall): void => {
+      call.fail(deadlineExceeded());
+      this.#settle();
+    };
+    this.#queue = new WaitQueue(settings.maxQueuedCalls, expired);
+    this.#unwritten = new WaitQueue(Infinity, expired);
+    this.#room = {
+      leave: (call) => {
+        this.#queue.delete(call);
+        this.#settle();
+      },
+      startWriting: (event) => void this.#unwritten.add(event),
+      endWriting: (event) => this.#unwritten.delete(event),
+    };
     this.#connectionOwner = {
       opened: (connection) => this.#opened(connection),
       called: () => undefined,
@@ -115,17 +74,17 @@ export class Channel {
 
   /** Resolves when the server has answered a hello. @throws what `dial` says, within connectTimeoutMs. */
   async connect(): Promise<void> {
-    if (this.#current === undefined) await this.#dial();
+    if (this.#live === undefined) await this.#dial();
   }
 
   /** Sends a request at once where the connection can take it, else queues it. Errors reach the caller. */
   request(request: CallRequest, caller: Caller): ChannelCall {
-    return this.#submit(new ChannelCall(request, caller, () => undefined, this.#queue));
+    return this.#submit(new ChannelCall(request, caller, () => undefined, this.#room));
   }
 
   /** The same for an event; `written` is called once the kernel has it, or with the reason why it never will. */
   emit(event: CallRequest, written: (error: UdsError | undefined) => void): ChannelCall {
-    return this.#submit(new ChannelCall(event, undefined, written, this.#queue));
+    return this.#submit(new ChannelCall(event, undefined, written, this.#room));
   }
 
   /**
@@ -140,7 +99,7 @@ export class Channel {
   }
 
   #submit(call: ChannelCall): ChannelCall {
-    const current = this.#current;
+    const current = this.#live;
     if (current !== undefined && this.#queue.size === 0 && call.canBeWrittenTo(current)) {
       call.writeTo(current);
     } else if (!this.#queue.add(call)) {
@@ -153,6 +112,11 @@ export class Channel {
       this.#dial().catch(() => undefined);
     }
     return call;
+  }
+
+  /** The current connection, unless it has ended and only its socket's last event is still to come. */
+  get #live(): Connection | undefined {
+    return this.#current?.canWrite === true ? this.#current : undefined;
   }
 
   /** Writes what waits, in order, as far as the connection takes it. */
@@ -185,7 +149,8 @@ export class Channel {
     const endsAtMs = performance.now() + connectTimeoutMs;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        await dial(path, this.settings, this.#connectionOwner, Math.max(1, endsAtMs - performance.now()));
+        const timeoutMs = Math.max(1, endsAtMs - performance.now());
+        await dial(path, this.settings, this.#connectionOwner, timeoutMs, stop.signal);
         return;
       } catch (error) {
         const failure = error as UdsError;

@@ -7,6 +7,8 @@ import { errorOf, UdsError } from '../protocol/errors.js';
 import type { Message } from '../protocol/message.js';
 import { Session } from '../protocol/session.js';
 import type { SessionSettings } from '../protocol/session-owner.js';
+import { lostBecause, whereHelloWasDue } from './connection-errors.js';
+import { DeadlineTimer } from './deadline-timer.js';
 
 /**
  * Frames that are written at once, without waiting for the end of the tick: the other process then starts while this
@@ -14,8 +16,6 @@ import type { SessionSettings } from '../protocol/session-owner.js';
  */
 const EAGER_FRAMES = 16;
 const EAGER_BYTES = 64 * 1024;
-/** Timers of Node hold 31 bits; a deadline further away is looked at again when this has passed. */
-const MAX_TIMER_MS = 0x7fffffff;
 
 export interface ConnectionSettings extends SessionSettings {
   /** Above this many bytes that wait to be written, a server stops reading here and a client sends no more calls. */
@@ -50,8 +50,10 @@ export class Connection {
   /** Told once the kernel has taken what is pending now, or that it never will. */
   #onWritten: ((error: UdsError | undefined) => void)[] = [];
   #helloTimer: NodeJS.Timeout | undefined;
-  #deadlineTimer: NodeJS.Timeout | undefined;
-  #deadlineTimerAtMs = Infinity;
+  readonly #deadlineTimer = new DeadlineTimer(() => {
+    this.session.expire(performance.now());
+    this.#watchDeadlines();
+  });
 
   /** @param dialect what a client speaks; a server leaves it out and learns it from the first byte. */
   constructor(
@@ -85,13 +87,21 @@ export class Connection {
     socket.on('close', () => this.#socketClosed());
   }
 
-  /** Whether so much waits to be written that no call should be added. */
+  /**
+   * Whether so much waits for the socket that no call or value should be added. What is packed and not yet given to the
+   * socket is not counted: it is less than EAGER_BYTES, and `drain` says nothing of it.
+   */
   get isCongested(): boolean {
-    return this.socket.writableLength + (this.#dialect?.pendingBytes ?? 0) > this.settings.maxBufferedBytes;
+    return this.socket.writableLength > this.settings.maxBufferedBytes;
   }
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** False also from the moment in which the socket is destroyed until it says so. */
+  get canWrite(): boolean {
+    return !this.#isOver && !this.socket.destroyed;
   }
 
   /** Packs a message; gives the bytes of its frame. @throws UsageError where it can't be written. */
@@ -146,7 +156,7 @@ export class Connection {
       });
     }
     if (chunks.length > 0) this.socket.uncork();
-    this.#armDeadlineTimer();
+    this.#watchDeadlines();
     // A client never stops reading: two ends that both wait for the other to read would wait for ever.
     if (this.settings.role === 'server' && this.isCongested) this.socket.pause();
   }
@@ -157,11 +167,11 @@ export class Connection {
     this.#endIfFinished();
   }
 
-  /** Ends the connection now: what was packed is still written, what is in flight fails with `error`. */
+  /** Ends the connection now. What the system has not taken is dropped; what is in flight fails with `error`. */
   close(error: UdsError): void {
     if (this.#isOver) return;
-    this.flush();
     this.#end(error);
+    this.socket.destroy();
   }
 
   #read(chunk: Buffer): void {
@@ -172,11 +182,11 @@ export class Connection {
       this.#dialect.decode(chunk, (message) => {
         if (!this.#isOver) this.session.receive(message, nowMs);
       });
-      this.#armDeadlineTimer();
+      this.#watchDeadlines();
       if (this.session.peer === undefined) this.#armHelloTimer();
     } catch (error) {
       if (!(error instanceof UdsError)) throw error;
-      this.#fail(error);
+      this.#fail(this.session.peer === undefined ? whereHelloWasDue(error) : error);
     }
   }
 
@@ -190,47 +200,67 @@ export class Connection {
 
   #readEnd(): void {
     if (this.#isOver) return;
+    const isLoss = this.session.outgoing.size + this.session.incoming.size > 0;
+    const lost = errorOf('CONNECTION_LOST', 'The peer closed the connection.', this.#cutFrame());
+    if (isLoss || lost.cause !== undefined) this.#fail((lost.cause as UdsError | undefined) ?? lost, lost);
+    else this.#finish(lost);
+  }
+
+  /** The error of a frame that the end of the input cut. */
+  #cutFrame(): unknown {
     try {
       this.#dialect?.end();
+      return undefined;
     } catch (error) {
-      this.#fail(error as UdsError);
-      return;
+      return error;
     }
-    const isLoss = this.session.outgoing.size + this.session.incoming.size > 0;
-    if (isLoss)
-      this.#fail(errorOf('CONNECTION_LOST', 'The peer closed the connection with calls in flight.'));
-    else this.#end(errorOf('CONNECTION_LOST', 'The peer closed the connection.'));
   }
 
   #drained(): void {
     if (this.#isOver) return;
     if (this.socket.isPaused()) this.socket.resume();
+    this.session.incoming.resumeStreams();
     this.owner.freed(this);
   }
 
-  /** The connection can't go on: the owner hears of `error` when the socket has closed. */
-  #fail(error: UdsError): void {
+  /** The connection can't go on: the owner is told of `error`, those who wait for an answer of `told`. */
+  #fail(error: UdsError, told = error): void {
     if (this.#isOver) return;
     this.#error = error;
-    this.flush();
-    this.#end(error);
+    this.#end(told);
+    this.socket.destroySoon();
+    this.#limitLinger();
   }
 
   #endIfFinished(): void {
-    if (!this.session.isFinished || this.#isOver) return;
-    this.flush();
-    this.#end(errorOf('CONNECTION_LOST', 'The connection has ended.'));
+    if (this.session.isFinished) this.#finish(errorOf('CONNECTION_LOST', 'The connection has ended.'));
   }
 
-  /** Ends the session, and the socket once its last bytes are out. */
+  /**
+   * Ends in good order: says the end of our input and reads on to the peer's, dropping it. A socket that is destroyed
+   * while the peer still writes would make the system throw away what the peer has not read yet, such as events.
+   */
+  #finish(error: UdsError): void {
+    if (this.#isOver) return;
+    this.#end(error);
+    this.socket.end();
+    this.socket.resume();
+    this.#limitLinger();
+  }
+
+  /** Ends the session; what was packed goes to the socket. */
   #end(error: UdsError): void {
+    this.flush();
     this.#isOver = true;
     this.#clearHelloTimer();
-    clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimer.disarm();
     this.session.close(error);
-    this.socket.destroySoon();
-    const lingerTimer = setTimeout(() => this.socket.destroy(), this.settings.closeTimeoutMs).unref();
-    this.socket.once('close', () => clearTimeout(lingerTimer));
+  }
+
+  /** The peer may take its last bytes, or say its end, for so long. */
+  #limitLinger(): void {
+    const timer = setTimeout(() => this.socket.destroy(), this.settings.closeTimeoutMs).unref();
+    this.socket.once('close', () => clearTimeout(timer));
   }
 
   #socketClosed(): void {
@@ -258,25 +288,7 @@ export class Connection {
     this.#helloTimer = undefined;
   }
 
-  /** One timer serves all calls: it is set again only for a deadline that is earlier than the one it waits for. */
-  #armDeadlineTimer(): void {
-    const dueMs = this.session.nextDeadlineMs;
-    if (dueMs >= this.#deadlineTimerAtMs || this.#isOver) return;
-    clearTimeout(this.#deadlineTimer);
-    this.#deadlineTimerAtMs = dueMs;
-    const delayMs = Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(dueMs - performance.now())));
-    this.#deadlineTimer = setTimeout(() => {
-      this.#deadlineTimerAtMs = Infinity;
-      this.session.expire(performance.now());
-      this.#armDeadlineTimer();
-    }, delayMs).unref();
+  #watchDeadlines(): void {
+    if (!this.#isOver) this.#deadlineTimer.arm(this.session.nextDeadlineMs);
   }
-}
-
-function lostBecause(error: Error & { code?: string }): UdsError {
-  return errorOf(
-    'CONNECTION_LOST',
-    `The connection was lost: the system says ${error.code ?? error.message}.`,
-    error,
-  );
 }

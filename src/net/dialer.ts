@@ -1,6 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { BinaryDialect } from '../protocol/dialects/binary.js';
-import { errorOf, type UdsError, type UdsErrorCode } from '../protocol/errors.js';
+import { errorOf, UdsError, type UdsErrorCode } from '../protocol/errors.js';
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.js';
 import { assertPathFits } from './socket-path.js';
 
@@ -25,6 +25,7 @@ const CAUSES: Readonly<Record<string, Cause>> = {
 };
 
 function connectError(path: string, error: NodeJS.ErrnoException): UdsError {
+  if (error instanceof UdsError) return error;
   const errno = error.code ?? 'an unknown error';
   const cause = CAUSES[errno] ?? { code: 'CONNECT_FAILED', advice: START };
   return errorOf(cause.code, `Can not connect to ${path}: the system says ${errno}. ${cause.advice}`, error);
@@ -36,7 +37,7 @@ export function isWorthRetrying(error: UdsError): boolean {
     error.code === 'SERVER_NOT_FOUND' ||
     error.code === 'CONNECTION_REFUSED' ||
     error.code === 'SERVER_BUSY' ||
-    error.code === 'CONNECTION_LOST'
+    error.code === 'HELLO_LOST'
   );
 }
 
@@ -44,32 +45,61 @@ export function isWorthRetrying(error: UdsError): boolean {
  * Connects, and waits until the server's hello has come: a connection that is given was answered by a live event loop.
  *
  * @param timeoutMs for both together.
+ * @param stop gives up at once when it aborts, with CLIENT_CLOSED.
  * @throws PATH_TOO_LONG, SERVER_NOT_FOUND, CONNECTION_REFUSED, SERVER_BUSY, PERMISSION_DENIED, CONNECT_FAILED,
- * HELLO_TIMEOUT, CONNECTION_LOST, VERSION_MISMATCH. Nothing is left open then.
+ * HELLO_TIMEOUT, HELLO_LOST, BAD_HELLO, VERSION_MISMATCH. Nothing is left open then.
  */
 export async function dial(
   path: string,
   settings: ConnectionSettings,
   owner: ConnectionOwner,
   timeoutMs: number,
+  stop?: AbortSignal,
 ): Promise<Connection> {
   assertPathFits(path);
-  const endsAtMs = performance.now() + timeoutMs;
-  const socket = await connectSocket(path, timeoutMs);
-  return await openConnection(path, socket, settings, owner, Math.max(1, endsAtMs - performance.now()));
+  const limit = new DialLimit(path, timeoutMs, stop);
+  try {
+    const socket = await connectSocket(path, limit);
+    return await openConnection(path, socket, settings, owner, limit);
+  } finally {
+    limit.end();
+  }
 }
 
-function connectSocket(path: string, timeoutMs: number): Promise<Socket> {
+/** Ends an attempt that takes too long, or that nobody wants any more. */
+class DialLimit {
+  #giveUp: ((error: UdsError) => void) | undefined;
+  readonly #timer: NodeJS.Timeout;
+  readonly #stopped = (): void =>
+    this.#giveUp?.(errorOf('CLIENT_CLOSED', 'The client was closed while it connected.'));
+
+  constructor(
+    path: string,
+    timeoutMs: number,
+    private readonly stop: AbortSignal | undefined,
+  ) {
+    this.#timer = setTimeout(() => this.#giveUp?.(helloTimeout(path)), timeoutMs);
+    stop?.addEventListener('abort', this.#stopped);
+  }
+
+  /** @param giveUp ends the step that is under way. */
+  during(giveUp: (error: UdsError) => void): void {
+    this.#giveUp = giveUp;
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.stop?.removeEventListener('abort', this.#stopped);
+  }
+}
+
+function connectSocket(path: string, limit: DialLimit): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });
-    const timer = setTimeout(() => socket.destroy(helloTimeout(path)), timeoutMs);
-    const fail = (error: NodeJS.ErrnoException): void => {
-      clearTimeout(timer);
-      reject(connectError(path, error));
-    };
+    limit.during((error) => socket.destroy(error));
+    const fail = (error: NodeJS.ErrnoException): void => reject(connectError(path, error));
     socket.once('error', fail);
     socket.once('connect', () => {
-      clearTimeout(timer);
       socket.off('error', fail);
       resolve(socket);
     });
@@ -81,7 +111,7 @@ function openConnection(
   socket: Socket,
   settings: ConnectionSettings,
   owner: ConnectionOwner,
-  timeoutMs: number,
+  limit: DialLimit,
 ): Promise<Connection> {
   return new Promise((resolve, reject) => {
     let isOpen = false;
@@ -95,33 +125,39 @@ function openConnection(
         freed: (on) => owner.freed(on),
         opened: (opened) => {
           isOpen = true;
-          clearTimeout(timer);
           resolve(opened);
           owner.opened(opened);
         },
         closed: (closed, error) => {
-          clearTimeout(timer);
           if (isOpen) owner.closed(closed, error);
-          else reject(error ?? closedEarly(path));
+          else reject(helloError(path, error));
         },
       },
       new BinaryDialect(settings.maxFrameBytes),
     );
-    const timer = setTimeout(() => {
-      connection.close(helloTimeout(path));
-      reject(helloTimeout(path));
-      socket.destroy();
-    }, timeoutMs);
+    limit.during((error) => {
+      if (isOpen) return;
+      connection.close(error);
+      reject(error);
+    });
     connection.session.open();
     connection.flush();
   });
 }
 
-const closedEarly = (path: string): UdsError =>
-  errorOf('CONNECTION_LOST', `The server at ${path} closed the connection before it answered the hello.`);
-
-const helloTimeout = (path: string): UdsError =>
-  errorOf(
-    'HELLO_TIMEOUT',
-    `The server at ${path} accepted the connection and did not answer within the time (connectTimeoutMs): it hangs, or does not speak nest-uds.`,
+/** Nothing was sent on a connection that ends before its hello: whatever ended it, that is certain. */
+function helloError(path: string, error: UdsError | undefined): UdsError {
+  if (error !== undefined && error.code !== 'CONNECTION_LOST') return error;
+  return errorOf(
+    'HELLO_LOST',
+    `The server at ${path} closed the connection before it answered the hello.`,
+    error,
   );
+}
+
+function helloTimeout(path: string): UdsError {
+  return errorOf(
+    'HELLO_TIMEOUT',
+    `The server at ${path} did not answer within the time (connectTimeoutMs): it hangs, or does not speak nest-uds.`,
+  );
+}

@@ -31,10 +31,12 @@ export class Listener {
   /** Those that are open, and those that have gone while events of theirs still run. */
   readonly #connections = new Set<Connection>();
   readonly #connectionOwner: ConnectionOwner;
+  #listening: Promise<void> | undefined;
   #file: SocketFile | undefined;
   /** Calls served on connections that are gone. */
   #servedBefore = 0;
   #isCut = false;
+  #closing: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
 
   constructor(
@@ -77,7 +79,12 @@ export class Listener {
   }
 
   /** @throws what `publishSocketFile` says. */
-  async listen(): Promise<void> {
+  listen(): Promise<void> {
+    this.#listening = this.#publish();
+    return this.#listening;
+  }
+
+  async #publish(): Promise<void> {
     this.#file = await publishSocketFile(this.server, this.settings, (path) => this.#probe(path));
     // From here on an error of the server is no error of listening; without a listener it would end the process.
     this.server.on('error', (error) =>
@@ -88,10 +95,16 @@ export class Listener {
   /**
    * Takes the path away, lets what runs come to its end, and closes. What is not done after closeTimeoutMs is cut.
    */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#drain();
+    return this.#closing;
+  }
+
+  async #drain(): Promise<void> {
     const { closeTimeoutMs } = this.settings;
-    await this.#file?.remove();
-    this.#file = undefined;
+    // A close in the middle of listen must not leave the file that listen is about to publish.
+    await this.#listening?.catch(() => undefined);
+    await this.#removeFile();
     const isClosed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     const timer = setTimeout(() => this.#cut(), closeTimeoutMs);
     for (const connection of this.#connections) this.#ask(connection);
@@ -102,6 +115,20 @@ export class Listener {
     }
     clearTimeout(timer);
     await isClosed;
+  }
+
+  /** A file that can't be removed is worth a line of log; it must not keep the server from closing. */
+  async #removeFile(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    try {
+      await file?.remove();
+    } catch (error) {
+      const { path } = this.settings;
+      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+      const message = `The socket file ${path} can not be removed: the system says ${reason}. It is stale now.`;
+      this.owner.troubled(errorOf('LISTEN_FAILED', message, error), undefined);
+    }
   }
 
   /** Asks a peer to leave; one that never said hello has nothing to finish. */

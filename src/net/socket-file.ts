@@ -139,7 +139,7 @@ async function fail(path: string, error: unknown): Promise<never> {
       owner === undefined
         ? 'its owner'
         : `its owner (uid ${owner.uid}, mode ${(owner.mode & 0o7777).toString(8)})`;
-    const me = process.getuid?.() ?? 'of this process';
+    const me = process.geteuid?.() ?? 'of this process';
     throw errorOf(
       'PERMISSION_DENIED',
       `Uid ${me} may not write the directory ${directory}: ${fixer} or root can allow it.`,

@@ -1,15 +1,14 @@
+import { DeadlineTimer } from './deadline-timer.js';
+
 interface Waiting {
   /** On the clock of `performance.now`; Infinity for no limit. */
   readonly deadlineMs: number;
 }
 
-const MAX_TIMER_MS = 0x7fffffff;
-
-/** What waits, in order, up to a limit, each no longer than its deadline. One timer serves all. */
+/** What waits, in order, up to a limit, each no longer than its deadline. */
 export class WaitQueue<T extends Waiting> {
   readonly #waiting = new Set<T>();
-  #timer: NodeJS.Timeout | undefined;
-  #timerAtMs = Infinity;
+  readonly #timer = new DeadlineTimer(() => this.#expire());
 
   constructor(
     private readonly maxSize: number,
@@ -28,26 +27,15 @@ export class WaitQueue<T extends Waiting> {
   add(item: T): boolean {
     if (this.#waiting.size >= this.maxSize) return false;
     this.#waiting.add(item);
-    if (item.deadlineMs < this.#timerAtMs) this.#arm(item.deadlineMs);
+    this.#timer.arm(item.deadlineMs);
     return true;
   }
 
-  delete(item: T): void {
-    this.#waiting.delete(item);
-    if (this.#waiting.size === 0) this.#disarm();
-  }
-
-  #arm(atMs: number): void {
-    this.#disarm();
-    if (atMs === Infinity) return;
-    this.#timerAtMs = atMs;
-    const delayMs = Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(atMs - performance.now())));
-    this.#timer = setTimeout(() => this.#expire(), delayMs);
-  }
-
-  #disarm(): void {
-    clearTimeout(this.#timer);
-    this.#timerAtMs = Infinity;
+  /** Gives false where it did not wait any more. */
+  delete(item: T): boolean {
+    const wasThere = this.#waiting.delete(item);
+    if (this.#waiting.size === 0) this.#timer.disarm();
+    return wasThere;
   }
 
   #expire(): void {
@@ -61,6 +49,6 @@ export class WaitQueue<T extends Waiting> {
         this.expired(item);
       }
     }
-    this.#arm(nextMs);
+    this.#timer.arm(nextMs);
   }
 }

@@ -53,7 +53,7 @@ export class IncomingCall {
   creditBytes: number;
   /** Called once if the call ends before it was answered in full: cancelled, out of time, the peer gone. */
   onCancel: ((reason: UdsError) => void) | undefined = undefined;
-  /** Called when the credit is above 0 again. */
+  /** Called when the next value of a stream may be written again: credit came, or what waited was written. */
   onCredit: (() => void) | undefined = undefined;
 
   constructor(message: Message, nowMs: number) {

@@ -51,6 +51,7 @@ export const ERROR_CODES = {
   SERVER_BUSY: of('connection', false, true),
   CONNECT_FAILED: of('connection', false, true),
   HELLO_TIMEOUT: of('connection', false, true),
+  HELLO_LOST: of('connection', false, true),
   CONNECTION_LOST: of('connection', false, false),
   DEADLINE_EXCEEDED: of('connection', true, false),
   QUEUE_FULL: of('connection', true, true),

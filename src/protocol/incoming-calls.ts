@@ -73,6 +73,8 @@ export class IncomingCalls {
       this.finish(call);
       this.owner.refused(refusal);
     }
+    // This may have been the last credit, while others have ended already.
+    this.#returnEventCreditIfDue();
   }
 
   receiveCancel(id: number): void {
@@ -84,7 +86,17 @@ export class IncomingCalls {
     const call = this.#calls.get(id);
     if (call === undefined) return;
     call.creditBytes = Math.min(MAX_U32, call.creditBytes + amount);
-    if (call.creditBytes > 0) call.onCredit?.();
+    if (this.canStream(call)) call.onCredit?.();
+  }
+
+  /** Whether the next value of a stream may be written now: the caller takes it, and so does the socket. */
+  canStream(call: IncomingCall): boolean {
+    return call.creditBytes > 0 && !this.sink.isCongested;
+  }
+
+  /** What waited to be written has left: streams may go on. */
+  resumeStreams(): void {
+    for (const call of this.#calls.values()) if (this.canStream(call)) call.onCredit?.();
   }
 
   /** The one value of a call, and its end. */
@@ -124,15 +136,13 @@ export class IncomingCalls {
     call.onCancel?.(error);
   }
 
-  /** An event ended. Its credit goes back with others, or at once where the peer has none left. */
+  /** An event ended. */
   finish(event: IncomingCall): void {
     if (event.isOver) return;
     event.isOver = true;
     this.served += 1;
     this.#eventsEnded += 1;
-    const { maxEvents } = this.settings;
-    const isDue = this.#eventsEnded * 4 >= maxEvents || this.#eventsTaken >= maxEvents;
-    if (isDue && !this.#isClosed) this.#returnEventCredit();
+    this.#returnEventCreditIfDue();
     this.owner.freed();
   }
 
@@ -194,6 +204,13 @@ export class IncomingCalls {
     this.sink.write(message);
   }
 
+  /** Credit goes back a quarter of the window at a time, or at once where the peer has none left. */
+  #returnEventCreditIfDue(): void {
+    const { maxEvents } = this.settings;
+    const isDue = this.#eventsEnded * 4 >= maxEvents || this.#eventsTaken >= maxEvents;
+    if (isDue && this.#eventsEnded > 0 && !this.#isClosed) this.#returnEventCredit();
+  }
+
   #returnEventCredit(): void {
     const message = new Message(FrameType.CREDIT, 0);
     message.credit = this.#eventsEnded;
@@ -225,7 +242,7 @@ function answerOf(type: number, call: IncomingCall, payload: unknown, isEnvelope
 
 /** What the caller is told where its answer can't be written. */
 function unwritable(error: unknown): UdsError {
-  if (!(error instanceof UdsError)) throw error;
-  if (error.code === 'PAYLOAD_TOO_LARGE') return errorOf('ANSWER_TOO_LARGE', error.message);
+  if (error instanceof UdsError && error.code === 'PAYLOAD_TOO_LARGE')
+    return errorOf('ANSWER_TOO_LARGE', error.message);
   return errorOf('UNSERIALIZABLE_ANSWER', 'The handler gave a value that can not be written as JSON.');
 }

@@ -5,6 +5,7 @@ import type { FrameEncoder } from './frame-encoder.js';
 import { CALL_HEAD_BYTES, FrameFlag, FrameType, HEADER_BYTES, MAX_U16, type Frame } from './frame.js';
 import { decodeHello, encodeHello, type Hello } from './hello.js';
 import {
+  bytesOf,
   decodeMetadata,
   decodePayload,
   decodeText,
@@ -169,8 +170,10 @@ export function encodeMessage(message: Message, encoder: FrameEncoder, maxFrameB
   const { payload } = message;
   const isEncoded = EncodedPayload.is(payload);
   const kind = isEncoded ? payload.kind : payloadKindOf(payload);
-  const body = isEncoded ? payload.body : kind === PayloadKind.JSON ? encodeJson(payload) : payload;
+  const body = isEncoded ? payload.body : bodyOf(payload, kind);
   const metadata = message.metadata === undefined ? '' : encodeJson(message.metadata);
+  // A character takes a byte at least: what can't fit is not even copied.
+  if (body.length > maxFrameBytes) throw tooLarge(body.length, maxFrameBytes);
   encoder.begin(message.type, kind | flagsOf(message), message.id);
   if (message.type === FrameType.REQUEST || message.type === FrameType.EVENT) {
     encodeCallHead(message, metadata, encoder);
@@ -184,13 +187,24 @@ export function encodeMessage(message: Message, encoder: FrameEncoder, maxFrameB
   const length = encoder.bodyBytes;
   if (length > maxFrameBytes) {
     encoder.rollback();
-    throw errorOf(
-      'PAYLOAD_TOO_LARGE',
-      `The payload makes a frame of ${length} bytes; the peer takes ${maxFrameBytes} (its option maxFrameBytes).`,
-    );
+    throw tooLarge(length, maxFrameBytes);
   }
   encoder.end();
   return HEADER_BYTES + length;
+}
+
+function tooLarge(length: number, maxFrameBytes: number): UdsError {
+  return errorOf(
+    'PAYLOAD_TOO_LARGE',
+    `The payload makes a frame of ${length} bytes; the peer takes ${maxFrameBytes} (its option maxFrameBytes).`,
+  );
+}
+
+/** What is written of a value: text, bytes, or nothing of `undefined`. */
+function bodyOf(payload: unknown, kind: number): string | Uint8Array {
+  if (kind === PayloadKind.JSON) return encodeJson(payload);
+  if (kind === PayloadKind.BYTES) return bytesOf(payload as Uint8Array);
+  return kind === PayloadKind.TEXT ? (payload as string) : '';
 }
 
 function flagsOf(message: Message): number {

@@ -50,15 +50,17 @@ export class OutgoingCalls {
     this.#lastId = id;
     const message = messageOf(FrameType.REQUEST, id, request, nowMs);
     message.credit = this.settings.streamCreditBytes;
+    const call = new OutgoingCall(id, caller, request.deadlineMs);
+    // Before it is written: writing may flush at once, and what is flushed has its deadline watched.
+    this.#calls.set(id, call);
+    if (call.deadlineMs < this.nextDeadlineMs) this.nextDeadlineMs = call.deadlineMs;
     try {
       this.sink.write(message);
     } catch (error) {
+      this.#end(call);
       caller.fail(error, false);
       return undefined;
     }
-    const call = new OutgoingCall(id, caller, request.deadlineMs);
-    this.#calls.set(id, call);
-    if (call.deadlineMs < this.nextDeadlineMs) this.nextDeadlineMs = call.deadlineMs;
     return call;
   }
 

@@ -65,6 +65,35 @@ export function payloadKindOf(value: unknown): number {
   return ArrayBuffer.isView(value) && value instanceof Uint8Array ? PayloadKind.BYTES : PayloadKind.JSON;
 }
 
+const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object;
+
+/** A property of a typed array as the engine has it, whatever a subclass says. */
+const intrinsic = (value: Uint8Array, name: 'buffer' | 'byteOffset' | 'byteLength'): unknown =>
+  Reflect.get(TYPED_ARRAY, name, value);
+
+/**
+ * The memory of an array of bytes, as the engine knows it: a subclass may say anything of its length, and what it said
+ * must not decide how much of our memory is sent.
+ *
+ * @throws UsageError UNSERIALIZABLE_PAYLOAD where its memory was handed to somebody else.
+ */
+export function bytesOf(value: Uint8Array): Buffer {
+  try {
+    const memory = intrinsic(value, 'buffer') as ArrayBuffer;
+    return Buffer.from(
+      memory,
+      intrinsic(value, 'byteOffset') as number,
+      intrinsic(value, 'byteLength') as number,
+    );
+  } catch (error) {
+    throw errorOf(
+      'UNSERIALIZABLE_PAYLOAD',
+      'The memory of the bytes was transferred to somebody else.',
+      error,
+    );
+  }
+}
+
 /**
  * A payload that was encoded ahead of its frame: its bytes can be counted while it waits, and a later change of the
  * value does it no harm. Give it as a message's payload in place of the value.
@@ -84,7 +113,7 @@ export class EncodedPayload {
   constructor(value: unknown) {
     this.kind = payloadKindOf(value);
     if (this.kind === PayloadKind.NONE) this.body = '';
-    else if (this.kind === PayloadKind.BYTES) this.body = Buffer.from(value as Uint8Array);
+    else if (this.kind === PayloadKind.BYTES) this.body = Buffer.from(bytesOf(value as Uint8Array));
     else this.body = this.kind === PayloadKind.TEXT ? (value as string) : encodeJson(value);
     this.byteLength = Buffer.byteLength(this.body);
   }

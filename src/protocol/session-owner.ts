@@ -6,6 +6,8 @@ import type { Message } from './message.js';
 /** Where a session writes. `write` gives the frame's bytes, and throws a UsageError for what can't be written. */
 export interface SessionSink {
   write(message: Message): number;
+  /** Whether so much waits to be written that a stream should hold back. */
+  readonly isCongested: boolean;
 }
 
 /** Who is told what happens on a session. Every callback comes from within a call of one of the session's methods. */

@@ -1,6 +1,13 @@
 import { errorFromWire, errorOf, type UdsError, type WireError } from './errors.js';
 import { FrameType } from './frame.js';
-import { chooseVersion, VERSION_FROM, VERSION_TO, type Hello } from './hello.js';
+import {
+  chooseVersion,
+  FLOOR_EVENTS,
+  FLOOR_IN_FLIGHT,
+  VERSION_FROM,
+  VERSION_TO,
+  type Hello,
+} from './hello.js';
 import { IncomingCalls } from './incoming-calls.js';
 import { Message } from './message.js';
 import { OutgoingCalls } from './outgoing-calls.js';
@@ -178,6 +185,12 @@ export class Session {
         'VERSION_MISMATCH',
         `The peer speaks versions ${hello.versionFrom} to ${hello.versionTo}, this end ${VERSION_FROM} to ${VERSION_TO}.`,
       );
+    }
+    if (
+      this.settings.role === 'client' &&
+      Math.min(hello.maxInFlight - FLOOR_IN_FLIGHT, hello.maxEvents - FLOOR_EVENTS) < 0
+    ) {
+      throw errorOf('BAD_HELLO', 'The server grants less than the floor of requests and events.');
     }
     this.peer = hello;
     this.version = chosen;

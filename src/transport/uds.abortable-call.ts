@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { WritePacket } from '@nestjs/microservices';
 import { errorOf } from '../protocol/errors.js';
 
@@ -32,7 +33,10 @@ export class AbortableCall implements OpenCall {
       if (packet.isDisposed === true) this.#end();
       receive(packet, wireBytes);
     });
-    if (!this.#isOver) signal.addEventListener('abort', this.#abort);
+    if (this.#isOver) return;
+    // One signal may end any number of calls: that many listeners are no leak.
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', this.#abort);
   }
 
   consume(wireBytes: number): void {

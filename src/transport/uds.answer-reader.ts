@@ -1,4 +1,4 @@
-import type { ProducerDeserializer } from '@nestjs/microservices';
+import type { ProducerDeserializer, WritePacket } from '@nestjs/microservices';
 import type { Caller } from '../protocol/call.js';
 import type { Receive } from './uds.abortable-call.js';
 import { InOrder } from './uds.in-order.js';
@@ -29,8 +29,8 @@ export class AnswerReader implements Caller {
 
   fail(error: unknown, isEnveloped: boolean): void {
     // An error of the transport is no packet, but must not overtake those that are still being read.
-    if (isEnveloped || this.#order !== undefined) this.#read(isEnveloped ? error : { err: error }, true, 0);
-    else this.receive({ err: error, isDisposed: true }, 0);
+    if (isEnveloped || this.#order !== undefined) this.#read(isEnveloped ? error : failure(error), true, 0);
+    else this.receive(failure(error), 0);
   }
 
   #read(packet: unknown, isLast: boolean, wireBytes: number): void {
@@ -38,7 +38,9 @@ export class AnswerReader implements Caller {
     this.#order.run(
       () => this.deserializer.deserialize(packet),
       (answer) => this.receive({ ...answer, isDisposed: isLast || answer.isDisposed === true }, wireBytes),
-      (error) => this.receive({ err: error, isDisposed: true }, wireBytes),
+      (error) => this.receive(failure(error), wireBytes),
     );
   }
 }
+
+const failure = (err: unknown): WritePacket => ({ err, isDisposed: true, status: 'error' });

@@ -1,21 +1,25 @@
+import { setImmediate } from 'node:timers/promises';
 import { errorOf } from '../protocol/errors.js';
-import type { EncodedPayload } from '../protocol/payload-codec.js';
-import { isStreamed, iteratorOf, type ValueIterator } from './uds.iterable.js';
+import { EncodedPayload } from '../protocol/payload-codec.js';
+import { discard, isStreamed, iteratorOf, type Streamed, type ValueIterator } from './uds.iterable.js';
 import type { Reply } from './uds.reply.js';
 
 /** What keeping one value costs beside its bytes, so that many empty ones are bounded too. */
 const KEPT_VALUE_BYTES = 64;
 
-type Part = EncodedPayload | ValueIterator;
+/** After so many values of one iterable the event loop gets its turn: other calls must not wait for a long stream. */
+const VALUES_A_TURN = 64;
 
-const isIterator = (part: Part): part is ValueIterator => 'next' in part;
+type Part = EncodedPayload | Streamed;
+
+const costOf = (part: Part): number => KEPT_VALUE_BYTES + (EncodedPayload.is(part) ? part.byteLength : 0);
 
 /**
- * The values of one streamed answer, in order, under the caller's credit. An iterable is pulled only while there is
- * credit. A value that was pushed without credit is kept, encoded, up to maxStreamBufferBytes: what pushes can't be
- * paused.
+ * The values of one streamed answer, in order, under the caller's credit and no faster than the socket takes them. An
+ * iterable is pulled only while both allow it. A value that was pushed meanwhile is kept, encoded, up to
+ * maxStreamBufferBytes: what pushes can't be paused.
  *
- *   push -> [ part | part | iterator ... ] -> pump -> NEXT frames
+ *   push -> [ part | part | iterable ... ] -> pump -> NEXT frames
  */
 export class AnswerStream {
   readonly #parts: Part[] = [];
@@ -39,10 +43,15 @@ export class AnswerStream {
   }
 
   push(value: unknown): void {
-    if (this.reply.isOver()) return;
-    if (isStreamed(value)) this.#add(iteratorOf(value));
-    else if (this.isClear && this.reply.call.creditBytes > 0) this.reply.next(value);
-    else this.#keep(value);
+    if (this.reply.isOver()) {
+      if (isStreamed(value)) discard(value);
+    } else if (isStreamed(value)) {
+      this.#keep(value);
+    } else if (this.isClear && this.reply.canStream()) {
+      this.reply.next(value);
+    } else {
+      this.#keepValue(value);
+    }
   }
 
   /** Nothing more is pushed: `end` runs once all is written. */
@@ -53,18 +62,14 @@ export class AnswerStream {
 
   /** Nobody waits any more. */
   stop(): void {
-    this.#pulled?.return();
-    for (const part of this.#parts.splice(0)) if (isIterator(part)) part.return();
+    const pulled = this.#pulled;
+    this.#pulled = undefined;
+    pulled?.return();
+    for (const part of this.#parts.splice(0)) if (!EncodedPayload.is(part)) discard(part);
     this.#wake?.();
   }
 
-  #add(part: Part): void {
-    this.#parts.push(part);
-    if (!this.#isPumping) void this.#pump();
-  }
-
-  #keep(value: unknown): void {
-    const { maxStreamBufferBytes } = this.reply.settings;
+  #keepValue(value: unknown): void {
     let payload: EncodedPayload;
     try {
       payload = this.reply.encode(value);
@@ -74,11 +79,18 @@ export class AnswerStream {
       );
       return;
     }
-    this.#keptBytes += payload.byteLength + KEPT_VALUE_BYTES;
+    this.#keep(payload);
+  }
+
+  #keep(part: Part): void {
+    const { maxStreamBufferBytes } = this.reply.settings;
+    this.#parts.push(part);
+    this.#keptBytes += costOf(part);
     if (this.#keptBytes <= maxStreamBufferBytes) {
-      this.#add(payload);
+      if (!this.#isPumping) void this.#pump();
       return;
     }
+    // Refusing stops this stream, with all that it keeps.
     this.reply.refuse(
       errorOf(
         'STREAM_OVERFLOW',
@@ -94,42 +106,42 @@ export class AnswerStream {
       part !== undefined && !this.reply.isOver();
       part = this.#parts.shift()
     ) {
-      if (isIterator(part)) {
-        await this.#pull(part);
-      } else {
-        await this.#credit();
-        this.#keptBytes -= part.byteLength + KEPT_VALUE_BYTES;
+      this.#keptBytes -= costOf(part);
+      if (EncodedPayload.is(part)) {
+        if (!this.reply.canStream()) await this.#turn();
         this.reply.next(part);
+      } else {
+        await this.#pull(part);
       }
     }
     this.#isPumping = false;
     if (!this.reply.isOver()) this.#end?.();
   }
 
-  async #pull(iterator: ValueIterator): Promise<void> {
-    const { call } = this.reply;
-    this.#pulled = iterator;
+  async #pull(source: Streamed): Promise<void> {
     try {
-      while (!this.reply.isOver()) {
-        if (call.creditBytes <= 0) await this.#credit();
+      const iterator = iteratorOf(source);
+      this.#pulled = iterator;
+      for (let count = 1; !this.reply.isOver(); count += 1) {
+        if (!this.reply.canStream()) await this.#turn();
+        else if (count % VALUES_A_TURN === 0) await setImmediate();
         if (this.reply.isOver()) break;
         const step = await iterator.next();
         if (step.done === true) break;
         this.reply.next(step.value);
       }
     } catch (error) {
+      // As after its end, a failed iterator is not returned.
+      this.#pulled = undefined;
       this.reply.failUnfiltered(error);
       this.stopSource();
     }
     this.#pulled = undefined;
-    // Also where the loop ended by itself: return() after the end does nothing.
-    if (this.reply.isOver()) iterator.return();
   }
 
-  /** Waits until the caller takes more, or nobody waits any more. */
-  async #credit(): Promise<void> {
-    const { call } = this.reply;
-    while (call.creditBytes <= 0 && !this.reply.isOver()) {
+  /** Waits until the next value may be written, or nobody waits for it any more. */
+  async #turn(): Promise<void> {
+    while (!this.reply.canStream() && !this.reply.isOver()) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

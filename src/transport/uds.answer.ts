@@ -1,6 +1,6 @@
-import { isObservable, type Observable, type Subscription } from 'rxjs';
+import { isObservable, type Observable, type Subscription, takeWhile } from 'rxjs';
 import { AnswerStream } from './uds.answer-stream.js';
-import { isStreamed } from './uds.iterable.js';
+import { discard, isStreamed } from './uds.iterable.js';
 import type { Reply } from './uds.reply.js';
 
 const NOTHING_HELD = Symbol('nothing held');
@@ -19,27 +19,39 @@ export class Answer {
 
   constructor(private readonly reply: Reply) {}
 
-  /** Takes what the handler's promise resolved to. */
-  readonly take = (result: unknown): void => {
+  /** Runs a handler and answers with what it gives; never throws, whatever the handler does. */
+  async run(handler: () => unknown): Promise<void> {
+    try {
+      this.#take(await handler());
+    } catch (error) {
+      this.reply.failUnfiltered(error);
+    }
+  }
+
+  /** Nobody waits any more: tears down what produces values. */
+  stop(): void {
+    try {
+      this.#subscription?.unsubscribe();
+    } catch (error) {
+      // A handler's teardown that throws is logged as Nest logs a handler that throws; nobody waits to be told.
+      this.reply.settings.mapError(error);
+    }
+    this.#stream?.stop();
+    this.reply.end();
+  }
+
+  #take(result: unknown): void {
     if (isObservable(result)) {
       this.#subscribe(result);
     } else if (!isStreamed(result)) {
       this.reply.respond(result);
+    } else if (this.reply.isOver()) {
+      discard(result);
     } else {
       this.#stream = new AnswerStream(this.reply, () => this.stop());
       this.#stream.push(result);
       this.#stream.finish(() => this.reply.complete());
     }
-  };
-
-  /** Takes an error that got past Nest's filters. */
-  readonly takeError = (error: unknown): void => this.reply.failUnfiltered(error);
-
-  /** Nobody waits any more: tears down what produces values. */
-  stop(): void {
-    this.#subscription?.unsubscribe();
-    this.#stream?.stop();
-    this.reply.end();
   }
 
   #subscribe(source: Observable<unknown>): void {
@@ -47,7 +59,9 @@ export class Answer {
     if (this.reply.isOver()) return;
     const stream = new AnswerStream(this.reply, () => this.stop());
     this.#stream = stream;
-    this.#subscription = source.subscribe({
+    // One that gives all its values at once can't be unsubscribed from before it is through: it is asked to stop.
+    const wanted = source.pipe(takeWhile(() => !this.reply.isOver()));
+    this.#subscription = wanted.subscribe({
       next: (value) => this.#emitted(stream, value),
       error: (error: unknown) => {
         this.#release(stream);

@@ -1,5 +1,8 @@
-import { BaseRpcExceptionFilter } from '@nestjs/microservices';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { BaseRpcExceptionFilter } from '@nestjs/microservices';
+
+/** What Nest's default filter tells of an error that is not meant for callers. */
+const UNKNOWN_ERROR = { status: 'error', message: 'Internal server error' };
 
 const defaultFilter = new BaseRpcExceptionFilter();
 
@@ -8,11 +11,15 @@ const defaultFilter = new BaseRpcExceptionFilter();
  * filter itself threw. Nest's own default filter decides, and logs what is not meant for callers.
  */
 export function mapUnfilteredError(error: unknown): unknown {
-  let mapped: unknown;
-  defaultFilter.catch(error, new ExecutionContextHost([])).subscribe({
-    error: (told: unknown) => {
-      mapped = told;
-    },
-  });
+  let mapped: unknown = UNKNOWN_ERROR;
+  try {
+    defaultFilter.catch(error, new ExecutionContextHost([])).subscribe({
+      error: (told: unknown) => {
+        mapped = told;
+      },
+    });
+  } catch {
+    // Something was thrown that throws when it is looked at, such as a revoked Proxy.
+  }
   return mapped;
 }

@@ -1,7 +1,13 @@
 const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
   typeof (value as PromiseLike<T> | undefined)?.then === 'function';
 
-/** Keeps what a deserializer makes in the order of what it was given, also where it takes its time. */
+/** @throws TypeError where a deserializer made no packet at all. */
+function asPacket<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) return value;
+  throw new TypeError('The deserializer gave no packet.');
+}
+
+/** Keeps the packets that a deserializer makes in the order of what it was given, also where it takes its time. */
 export class InOrder {
   /** Resolves when all runs so far are done; undefined where none is under way, so that a synchronous one goes straight through. */
   #tail: Promise<void> | undefined;
@@ -15,6 +21,7 @@ export class InOrder {
     let value: T | PromiseLike<T>;
     try {
       value = read();
+      if (!isPromise(value)) asPacket(value);
     } catch (error) {
       fail(error);
       return;
@@ -28,10 +35,12 @@ export class InOrder {
       if (this.#tail === tail) this.#tail = undefined;
       settle();
     };
-    const tail = Promise.resolve(value).then(
-      (read) => done(() => take(read)),
-      (error: unknown) => done(() => fail(error)),
-    );
+    const tail = Promise.resolve(value)
+      .then(asPacket)
+      .then(
+        (read) => done(() => take(read)),
+        (error: unknown) => done(() => fail(error)),
+      );
     this.#tail = tail;
   }
 }

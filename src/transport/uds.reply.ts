@@ -1,6 +1,6 @@
 import type { Serializer, WritePacket } from '@nestjs/microservices';
 import type { IncomingCall } from '../protocol/call.js';
-import type { UdsError } from '../protocol/errors.js';
+import { errorOf, type UdsError } from '../protocol/errors.js';
 import type { IncomingCalls } from '../protocol/incoming-calls.js';
 import { EncodedPayload } from '../protocol/payload-codec.js';
 
@@ -35,33 +35,45 @@ export class Reply {
     return this.call.isOver;
   }
 
+  /** Whether the next value of a stream may be written now. */
+  canStream(): boolean {
+    return this.calls.canStream(this.call);
+  }
+
   /** The one value, and the end. */
   respond(value: unknown): void {
-    const { calls, call } = this;
-    if (this.settings.serializer === undefined) this.#report(calls.respond(call, value, false));
-    else this.#report(calls.respond(call, this.#packet({ response: value, isDisposed: true }), true));
+    if (this.settings.serializer === undefined) this.#report(this.calls.respond(this.call, value, false));
+    else
+      this.#writePacket({ response: value, isDisposed: true }, (packet) =>
+        this.calls.respond(this.call, packet, true),
+      );
     this.end();
   }
 
   /** One value of many, encoded already where it had to wait. */
   next(value: unknown): void {
-    const isReady = this.settings.serializer === undefined || value instanceof EncodedPayload;
-    const payload = isReady ? value : this.#packet({ response: value });
-    this.#report(this.calls.next(this.call, payload, this.settings.serializer !== undefined));
+    const isEnveloped = this.settings.serializer !== undefined;
+    if (!isEnveloped || EncodedPayload.is(value)) {
+      this.#report(this.calls.next(this.call, value, isEnveloped));
+    } else {
+      this.#writePacket({ response: value }, (packet) => this.calls.next(this.call, packet, true));
+    }
   }
 
   complete(): void {
-    const { calls, call } = this;
-    if (this.settings.serializer === undefined) this.#report(calls.complete(call, undefined, false));
-    else this.#report(calls.complete(call, this.#packet({ isDisposed: true }), true));
+    if (this.settings.serializer === undefined)
+      this.#report(this.calls.complete(this.call, undefined, false));
+    else this.#writePacket({ isDisposed: true }, (packet) => this.calls.complete(this.call, packet, true));
     this.end();
   }
 
   /** A handler's error, verbatim. */
   fail(error: unknown): void {
-    const { calls, call } = this;
-    if (this.settings.serializer === undefined) this.#report(calls.fail(call, error, false));
-    else this.#report(calls.fail(call, this.#packet({ err: error, isDisposed: true }), true));
+    if (this.settings.serializer === undefined) this.#report(this.calls.fail(this.call, error, false));
+    else
+      this.#writePacket({ err: error, isDisposed: true }, (packet) =>
+        this.calls.fail(this.call, packet, true),
+      );
     this.end();
   }
 
@@ -77,7 +89,7 @@ export class Reply {
     this.end();
   }
 
-  /** A value as it will travel, encoded now. @throws UsageError UNSERIALIZABLE_PAYLOAD */
+  /** A value as it will travel, encoded now. @throws UsageError UNSERIALIZABLE_PAYLOAD, or what the serializer threw */
   encode(value: unknown): EncodedPayload {
     return new EncodedPayload(
       this.settings.serializer === undefined ? value : this.#packet({ response: value }),
@@ -89,6 +101,20 @@ export class Reply {
     const ended = this.#ended;
     this.#ended = undefined;
     ended?.();
+  }
+
+  /** Writes what the application's serializer makes of a packet; one that throws ends the call. */
+  #writePacket(packet: WritePacket, write: (packet: unknown) => UdsError | undefined): void {
+    let serialized: unknown;
+    try {
+      serialized = this.#packet(packet);
+    } catch {
+      this.refuse(
+        errorOf('UNSERIALIZABLE_ANSWER', 'The serializer of the server could not write the answer.'),
+      );
+      return;
+    }
+    this.#report(write(serialized));
   }
 
   #packet(packet: WritePacket): unknown {

@@ -83,6 +83,8 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     this.#subscriptions = [];
     if (listener === undefined) return;
     await listener.close();
+    // Whoever listened again meanwhile has another listener.
+    if (this.#listener !== listener) return;
     this.#listener = undefined;
     this._status$.next('disconnected');
   }
@@ -109,9 +111,16 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     super.setOnProcessingStartHook(...hook);
   }
 
-  override setOnProcessingEndHook(...hook: Parameters<Server['setOnProcessingEndHook']>): void {
+  /** What it throws is logged: calls also end where nobody could catch it, such as in the reading of a CANCEL. */
+  override setOnProcessingEndHook(...[hook]: Parameters<Server['setOnProcessingEndHook']>): void {
     this.#hasHooks = true;
-    super.setOnProcessingEndHook(...hook);
+    super.setOnProcessingEndHook((transport, context) => {
+      try {
+        hook(transport, context);
+      } catch (error) {
+        this.handleError(error as string);
+      }
+    });
   }
 
   override addHandler(...handler: Parameters<Server['addHandler']>): void {
@@ -161,6 +170,8 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       call,
       connection,
       (packet) => {
+        // A deserializer may take its time, and the caller may have gone meanwhile.
+        if (call.isOver) return;
         // As text and JSON make no difference to Nest, a packet's pattern may be any value.
         const pattern = this.getPatternAsString(packet.pattern ?? '');
         this.#run(call, connection, pattern, packet.data, packet.metadata);
@@ -204,15 +215,17 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       answer.stop();
     };
     if (!this.#hasHooks) {
-      handler(data, context).then(answer.take, answer.takeError);
+      void answer.run(() => handler(data, context));
       return;
     }
     // The span closes when the call is over on whatever path, so also when it is cancelled while a guard still waits.
     const run = async (runEndHook: () => void): Promise<void> => {
       reply.whenEnded(runEndHook);
-      await handler(data, context).then(answer.take, answer.takeError);
+      // The start hook may take its time, and the caller may have gone meanwhile.
+      if (reply.isOver()) reply.end();
+      else await answer.run(() => handler(data, context));
     };
-    this.#withHooks(context, run, answer.takeError);
+    this.#withHooks(context, run, (error) => reply.failUnfiltered(error));
   }
 
   /** Resolves when the event's handlers have ended, their Observables included; never rejects. */

@@ -27,12 +27,16 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined, u
   }
 
   /** Takes one answer. */
-  receive({ err, response, isDisposed }: WritePacket, wireBytes: number): void {
+  receive({ err, response, isDisposed, status }: WritePacket, wireBytes: number): void {
     if (this.#isEnded) return;
-    if (err !== undefined && err !== null) this.#failure = { error: err };
+    // A handler may fail with `undefined` too, so the status decides.
+    const isFailure = status === 'error' || (err !== undefined && err !== null);
+    if (isFailure) this.#failure = { error: err };
     else if (isDisposed !== true || response !== undefined)
       this.#arrived.push({ value: response, wireBytes });
     if (isDisposed === true) this.#isEnded = true;
+    // The failure may be of this end alone: a value that can't be read, while the server goes on sending.
+    if (isFailure) this.#call?.cancel();
     this.#serve();
   }
 
@@ -40,7 +44,7 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined, u
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       // The call starts with the first read.
-      if (this.#call === undefined && !this.#isEnded) this.#call = this.open(this);
+      if (this.#call === undefined && !this.#isEnded) this.#start();
       this.#serve();
     });
   }
@@ -52,6 +56,14 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined, u
     this.#call?.cancel();
     this.#serve();
     return Promise.resolve(DONE);
+  }
+
+  #start(): void {
+    try {
+      this.#call = this.open(this);
+    } catch (err) {
+      this.receive({ err, isDisposed: true }, 0);
+    }
   }
 
   /** Gives what has arrived to those who wait, in order. */

@@ -29,6 +29,8 @@ export class End implements SessionSink, SessionOwner {
   readonly peers: Hello[] = [];
   readonly refusals: UdsErrorCode[] = [];
   readonly tokens: number[] = [];
+  /** As a socket that takes no more would have it. */
+  isCongested = false;
   leftTimes = 0;
   freedTimes = 0;
   /** Why this end ended the connection. */

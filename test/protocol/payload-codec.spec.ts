@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { constants } from 'node:buffer';
 import { RemoteError, UsageError } from '../../src/protocol/errors.js';
 import {
+  bytesOf,
   decodeMetadata,
   decodePayload,
   decodeText,
@@ -140,7 +141,8 @@ describe('reading a payload', () => {
     const body = Buffer.from('abcd');
     const payload = decodePayload(BYTES, body, 1, 3, true);
     expect(payload).toBeInstanceOf(Buffer);
-    expect((payload as Buffer).buffer).toBe(body.buffer);
+    body.fill('x');
+    expect(payload).toEqual(Buffer.from('xx'));
   });
 
   it.each(['', '{', 'undefined', "{'a':1}", '1 2', '\uFEFF1', '[1,]', 'NaN'])(
@@ -196,6 +198,38 @@ describe('metadata', () => {
       expect(() => decode(text)).toThrow(expect.objectContaining({ code: 'BAD_METADATA' }));
     },
   );
+});
+
+describe('the memory of bytes', () => {
+  it('is what the engine says, and not what a subclass says of its length', () => {
+    class Liar extends Uint8Array {
+      override get length(): number {
+        return 1_000;
+      }
+      override get byteLength(): number {
+        return 1_000;
+      }
+      override get byteOffset(): number {
+        return 0;
+      }
+    }
+    const memory = new Uint8Array([9, 1, 2, 9]).buffer;
+    expect(bytesOf(new Liar(memory, 1, 2))).toEqual(Buffer.from([1, 2]));
+  });
+
+  it('is handed on without a copy', () => {
+    const value = new Uint8Array([1, 2]);
+    const bytes = bytesOf(value);
+    value.fill(7);
+    expect(bytes).toEqual(Buffer.from([7, 7]));
+  });
+
+  it('is refused where it was transferred to somebody else', () => {
+    const value = new Uint8Array([1, 2]);
+    structuredClone(value.buffer, { transfer: [value.buffer] });
+    expect(() => bytesOf(value)).toThrow(expect.objectContaining({ code: 'UNSERIALIZABLE_PAYLOAD' }));
+    expect(() => new EncodedPayload(value)).toThrow(UsageError);
+  });
 });
 
 describe('a payload that was encoded ahead', () => {

@@ -299,13 +299,19 @@ describe('an answer that can not be written', () => {
     expect(callers[0]!.heard[0]![1]).toMatchObject({ message: expect.stringContaining('65537') });
   });
 
-  it('throws what is no fault of the answer', () => {
+  it('ends the call whatever stood in the way of writing it', () => {
     const pair = withCall();
-    const { incoming } = pair.server.session;
-    pair.server.write = () => {
-      throw new TypeError('a bug');
+    const { server } = pair;
+    let throws = 1;
+    const write = server.write.bind(server);
+    server.write = (each) => {
+      if (throws-- > 0) throw new TypeError('something else');
+      return write(each);
     };
-    expect(() => incoming.respond(pair.server.call, 1, false)).toThrow('a bug');
+    expect(server.session.incoming.respond(server.call, 1, false)).toEqual(remote('UNSERIALIZABLE_ANSWER'));
+    pair.settle();
+    expect(pair.caller.heard).toEqual([['fail', remote('UNSERIALIZABLE_ANSWER'), false]]);
+    expect(pair.caller.heard[0]![1]).toMatchObject({ message: expect.not.stringContaining('something') });
   });
 });
 
@@ -522,6 +528,7 @@ describe('an event', () => {
     expect(incoming.complete(server.call, undefined, false)).toBeUndefined();
     expect(incoming.fail(server.call, 1, false)).toBeUndefined();
     incoming.refuse(server.call, errorOf('NO_HANDLER', 'none'));
+    expect(server.dialect.pendingBytes).toBe(0);
     pair.settle();
     expect(server.frames).toEqual(['SERVER_HELLO 0']);
     expect(server.call.isOver).toBe(false);

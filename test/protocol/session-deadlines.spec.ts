@@ -8,7 +8,7 @@ describe('the time left', () => {
   it.each([
     ['no limit', 500, Infinity, 0],
     ['the rest of it', 500, 1_500, 1_000],
-    ['a part of a millisecond, rounded up', 500, 500.2, 1],
+    ['a part of a millisecond, rounded up', 500, 510.2, 11],
     ['1 where it is up as the frame is written: 0 would be no limit', 500, 400, 1],
     ['what a u32 holds', 0, 1e12, MAX_U32],
   ])('travels as %s, computed when the frame is written', (_name, nowMs, deadlineMs, timeoutMs) => {
@@ -190,6 +190,24 @@ describe('the next deadline', () => {
     pair.settle();
     pair.expire(100);
     expect([pair.client.session.nextDeadlineMs, pair.server.session.nextDeadlineMs]).toEqual([500, 500]);
+  });
+
+  it('is known as the request is written: writing may flush, and who flushes watches the deadline', () => {
+    const pair = connect();
+    const seen: [number, number][] = [];
+    const { client } = pair;
+    const write = client.write.bind(client);
+    client.write = (each) => {
+      seen.push([client.session.nextDeadlineMs, client.session.outgoing.size]);
+      return write(each);
+    };
+    client.request({ deadlineMs: 70 });
+    expect(seen).toEqual([[70, 1]]);
+    const bad = client.request({ deadlineMs: 60, payload: 1n });
+    expect(client.session.outgoing.size).toBe(1);
+    client.session.expire(65);
+    expect(bad.codes).toEqual(['UNSERIALIZABLE_PAYLOAD']);
+    expect(client.session.nextDeadlineMs).toBe(70);
   });
 
   it('costs nothing to ask for too early', () => {

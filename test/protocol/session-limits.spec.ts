@@ -84,6 +84,34 @@ describe('the credit of a stream', () => {
     expect([server.call.creditBytes, woken]).toEqual([1, 1]);
   });
 
+  it('is of no use while the socket takes no more: a stream goes on when it does', () => {
+    const pair = withCall();
+    const { server, client } = pair;
+    const { incoming } = server.session;
+    client.request();
+    client.request();
+    pair.settle();
+    const woken: number[] = [];
+    for (const call of server.calls) call.onCredit = () => woken.push(call.id);
+    expect(incoming.canStream(server.calls[0]!)).toBe(true);
+    incoming.respond(server.calls[1]!, 1, false);
+    incoming.next(server.calls[2]!, 'x'.repeat(WINDOW), false);
+    pair.settle();
+
+    server.isCongested = true;
+    expect(incoming.canStream(server.calls[0]!)).toBe(false);
+    client.write(message(FrameType.CREDIT, 1, { credit: 5 }));
+    pair.settle();
+    incoming.resumeStreams();
+    expect(woken).toEqual([]);
+
+    server.isCongested = false;
+    incoming.resumeStreams();
+    // the second has ended, the third has no credit
+    expect(woken).toEqual([1]);
+    expect(incoming.canStream(server.calls[2]!)).toBe(false);
+  });
+
   it('stops at 2^32-1', () => {
     const pair = withCall({ streamCreditBytes: MAX_U32 });
     const { server } = pair;
@@ -216,6 +244,20 @@ describe('the credit of events', () => {
     expect(pair.client.freedTimes).toBe(freed + 1);
   });
 
+  it('comes back with the last one that is taken, where others have ended before', () => {
+    const pair = connect({ server: { maxEvents: 40 } });
+    const { client, server } = pair;
+    for (let count = 0; count < 39; count++) client.emit();
+    pair.settle();
+    for (const event of server.calls.slice(0, 9)) server.session.incoming.finish(event);
+    pair.settle();
+    expect(grants(pair)).toEqual([]);
+    client.emit();
+    pair.settle();
+    expect(grants(pair)).toEqual([9]);
+    expect(client.session.canEmit).toBe(true);
+  });
+
   it('carries any number of events through, never more under way than allowed', () => {
     const pair = connect({ server: { maxEvents: 16 } });
     const { client, server } = pair;
@@ -261,29 +303,29 @@ describe('requests in flight', () => {
   });
 
   it('over the limit are refused alone, and safe to send again', () => {
-    const pair = connect({ server: { maxInFlight: 2 } });
-    const callers = [1, 2, 3].map((payload) => pair.client.request({ payload }));
+    const pair = connect({ server: { maxInFlight: 16 } });
+    const callers = Array.from({ length: 17 }, (_none, payload) => pair.client.request({ payload }));
     pair.settle();
     expect(callers.map(({ heard }) => heard)).toEqual([
-      [],
-      [],
+      ...Array.from({ length: 16 }, () => []),
       [['fail', expect.objectContaining({ code: 'TOO_MANY_REQUESTS', retrySafe: true }), false]],
     ]);
     expect(pair.server.refusals).toEqual(['TOO_MANY_REQUESTS']);
-    expect(pair.server.calls).toHaveLength(2);
+    expect(pair.server.calls).toHaveLength(16);
     pair.server.session.incoming.respond(pair.server.calls[0]!, 1, false);
-    const again = pair.client.request({ payload: 3 });
+    const again = pair.client.request({ payload: 'again' });
     pair.settle();
-    expect(pair.server.call.payload).toBe(3);
+    expect(pair.server.call.payload).toBe('again');
     expect(again.heard).toEqual([]);
     expect(callers[0]!.heard).toEqual([['end', 1, false]]);
   });
 
   it('are refused for their number before they are for what they carry', () => {
-    const pair = connect({ server: { maxInFlight: 1, maxMetadataBytes: 0 } });
-    const callers = [pair.client.request(), pair.client.request({ metadata: { a: 'b' } })];
+    const pair = connect({ server: { maxInFlight: 16, maxMetadataBytes: 0 } });
+    for (let count = 0; count < 16; count += 1) pair.client.request();
+    const last = pair.client.request({ metadata: { a: 'b' } });
     pair.settle();
-    expect(callers[1]!.codes).toEqual(['TOO_MANY_REQUESTS']);
+    expect(last.codes).toEqual(['TOO_MANY_REQUESTS']);
   });
 });
 

@@ -137,6 +137,26 @@ describe('the hello', () => {
     },
   );
 
+  it.each([{ maxInFlight: 15 }, { maxEvents: 15 }, { maxInFlight: 0, maxEvents: 0 }])(
+    'of a server that grants less than the floor is refused: %j',
+    (grants) => {
+      const pair = new ConnectionPair();
+      pair.client.session.open();
+      pair.server.write(message(FrameType.SERVER_HELLO, 0, { hello: { ...HELLO, ...grants } }));
+      pair.deliver(pair.server);
+      expect(pair.client.error?.code).toBe('BAD_HELLO');
+      expect(pair.client.peers).toEqual([]);
+    },
+  );
+
+  it('of a server that grants just the floor is taken', () => {
+    const pair = new ConnectionPair();
+    pair.client.session.open();
+    pair.server.write(message(FrameType.SERVER_HELLO, 0, { hello: HELLO }));
+    pair.deliver(pair.server);
+    expect(pair.client.session.isOpen).toBe(true);
+  });
+
   it('may have calls at its heels, under the floor limits', () => {
     const pair = new ConnectionPair();
     pair.client.session.open();
@@ -289,6 +309,20 @@ describe('leaving', () => {
     expect(server.session.isFinished).toBe(false);
   });
 
+  it('leaves a server with nothing to do waiting for the word of its client, whose calls may be under way', () => {
+    const pair = connect();
+    const { client, server } = pair;
+    server.session.goAway();
+    expect(server.session).toMatchObject({ isIdle: true, isFinished: false });
+    pair.settle();
+    expect(server.session.isFinished).toBe(false);
+    client.session.goAway();
+    expect(client.session.isFinished).toBe(true);
+    pair.settle();
+    expect(server.session.isFinished).toBe(true);
+    expect(server.isOver).toBe(true);
+  });
+
   it('is said once, and neither before the hello nor after the end', () => {
     const early = new ConnectionPair();
     early.client.session.goAway();
@@ -359,13 +393,13 @@ describe('leaving for good', () => {
   });
 
   it('counts a request that was refused as taken: it has its answer', () => {
-    const pair = connect({ server: { maxInFlight: 1 } });
-    pair.client.request();
+    const pair = connect({ server: { maxInFlight: 16 } });
+    for (let id = 1; id <= 16; id += 1) pair.client.request();
     const refused = pair.client.request();
     pair.settle();
     pair.server.session.goAwayFinally(CLOSING);
     pair.settle();
-    expect(pair.server.sentOf('GOAWAY')).toMatchObject([{ id: 2 }]);
+    expect(pair.server.sentOf('GOAWAY')).toMatchObject([{ id: 17 }]);
     expect(refused.codes).toEqual(['TOO_MANY_REQUESTS']);
   });
 

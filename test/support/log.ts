@@ -27,7 +27,8 @@ export class RecordedLog implements LoggerService {
   fatal = (message: unknown): void => this.#keep('fatal', message);
 
   #keep(level: Line['level'], message: unknown): void {
-    const text = typeof message === 'object' && message !== null && 'message' in message ? message.message : message;
+    const text =
+      typeof message === 'object' && message !== null && 'message' in message ? message.message : message;
     this.lines.push({ level, text: String(text) });
   }
 }

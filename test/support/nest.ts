@@ -1,4 +1,4 @@
-import { type INestMicroservice, type Provider, type Type } from '@nestjs/common';
+import { type INestMicroservice, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { join } from 'node:path';
 import { UdsClient, type UdsClientOptions, UdsServer, type UdsServerOptions } from '../../src/index.js';
@@ -8,6 +8,9 @@ import { tempFolder } from './temp.js';
 
 /** What hangs at the end of a test is cut after this. */
 const CLOSE_TIMEOUT_MS = 500;
+
+@Module({})
+class Root {}
 
 interface ServeOptions extends Partial<UdsServerOptions> {
   readonly providers?: Provider[];
@@ -27,7 +30,6 @@ export async function serve(controllers: Type[], given: ServeOptions = {}): Prom
   const { providers = [], prepare, path = socketPath(), ...options } = given;
   const log = new RecordedLog();
   const server = new UdsServer({ path, closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options });
-  class Root {}
   const app = await NestFactory.createMicroservice(
     { module: Root, controllers, providers },
     { strategy: server, logger: log, abortOnError: false },

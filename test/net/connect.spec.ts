@@ -1,0 +1,166 @@
+import { describe, expect, it } from '@jest/globals';
+import { Buffer } from 'node:buffer';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { connect as connectSocket } from 'node:net';
+import { lastValueFrom } from 'rxjs';
+import { ConnectionError, type UdsClient } from '../../src/index.js';
+import { afterThisTest } from '../support/cleanup.js';
+import { clientOf, serve, socketPath } from '../support/nest.js';
+import { rawFrame } from '../support/raw-frames.js';
+import { RawServer, serverHello } from '../support/raw-server.js';
+import { leaveStaleSocket } from '../support/stale.js';
+
+const failureOf = (client: UdsClient): Promise<unknown> => client.connect().catch((error: unknown) => error);
+
+describe('a client without a server', () => {
+  it.each<[string, string, string, (path: string) => Promise<void> | void]>([
+    ['nothing is there', 'SERVER_NOT_FOUND', 'ENOENT', () => undefined],
+    ['its socket file is stale', 'CONNECTION_REFUSED', 'ECONNREFUSED', leaveStaleSocket],
+    ['a plain file is there', 'CONNECTION_REFUSED', 'ECONNREFUSED', (path) => writeFileSync(path, '')],
+  ])(
+    'where %s: %s within connectTimeoutMs, with the path, %s and what to do',
+    async (_what, code, errno, make) => {
+      const path = socketPath();
+      await make(path);
+      const client = clientOf(path, { connectTimeoutMs: 150 });
+      const startedMs = performance.now();
+      const error = await failureOf(client);
+      expect(performance.now() - startedMs).toBeLessThan(5000);
+      expect(error).toBeInstanceOf(ConnectionError);
+      expect(error).toMatchObject({
+        code,
+        retrySafe: true,
+        message: expect.stringMatching(new RegExp(`${path}: the system says ${errno}\\. .*Start the server`)),
+      });
+      await expect(lastValueFrom(client.send('x', 1))).rejects.toMatchObject({ code });
+      await expect(lastValueFrom(client.emit('x', 1))).rejects.toMatchObject({ code });
+      if (code === 'CONNECTION_REFUSED') unlinkSync(path);
+    },
+  );
+
+  it('below a file: SERVER_NOT_FOUND with ENOTDIR', async () => {
+    const path = socketPath();
+    writeFileSync(path, '');
+    expect(await failureOf(clientOf(`${path}/a`, { connectTimeoutMs: 50 }))).toMatchObject({
+      code: 'SERVER_NOT_FOUND',
+      message: expect.stringContaining('ENOTDIR'),
+    });
+    unlinkSync(path);
+  });
+
+  it('at a directory: says what the system says', async () => {
+    const path = socketPath();
+    mkdirSync(path);
+    expect(await failureOf(clientOf(path, { connectTimeoutMs: 50 }))).toMatchObject({
+      message: expect.stringMatching(new RegExp(`${path}: the system says E[A-Z]+\\.`)),
+    });
+    rmdirSync(path);
+  });
+
+  it('at a path that is too long: PATH_TOO_LONG at once', async () => {
+    const path = `/tmp/${'x'.repeat(110)}`;
+    expect(await failureOf(clientOf(path, { connectTimeoutMs: 60_000 }))).toMatchObject({
+      code: 'PATH_TOO_LONG',
+      message: expect.stringMatching(/115 bytes; at most 10[37]/),
+    });
+  });
+
+  it('connects once one comes within connectTimeoutMs', async () => {
+    const path = socketPath();
+    const connected = clientOf(path, { connectTimeoutMs: 10_000 }).connect();
+    await serve([], { path });
+    await connected;
+  });
+
+  it('that has given up tries again with the next call', async () => {
+    const path = socketPath();
+    const client = clientOf(path, { connectTimeoutMs: 20 });
+    expect(await failureOf(client)).toMatchObject({ code: 'SERVER_NOT_FOUND' });
+    await serve([], { path });
+    await client.connect();
+  });
+});
+
+describe('a server that accepts', () => {
+  it('and never answers the hello: HELLO_TIMEOUT, and no socket is left', async () => {
+    const server = await RawServer.listening(socketPath(), { accept: (socket) => socket.resume() });
+    const client = clientOf(server.path, { connectTimeoutMs: 80 });
+    const startedMs = performance.now();
+    expect(await failureOf(client)).toMatchObject({
+      code: 'HELLO_TIMEOUT',
+      message: expect.stringMatching(new RegExp(`${server.path}.*connectTimeoutMs`)),
+    });
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(79);
+    await expect(lastValueFrom(client.send('x', 1))).rejects.toMatchObject({ code: 'HELLO_TIMEOUT' });
+    await server.socketsClosed();
+  });
+
+  it('and speaks something else: the code says what was wrong', async () => {
+    const server = await RawServer.listening(socketPath(), {
+      accept: (socket) => socket.resume().write('220 mail.example ESMTP ready\r\n'),
+    });
+    const client = clientOf(server.path, { connectTimeoutMs: 60_000 });
+    expect(await failureOf(client)).toMatchObject({ code: 'BAD_HELLO' });
+    expect(server.sockets).toHaveLength(1);
+    await server.socketsClosed();
+  });
+
+  it('and speaks no version of ours: VERSION_MISMATCH', async () => {
+    const server = await RawServer.listening(socketPath(), {
+      accept: (socket) => socket.resume().end(serverHello({ chosen: 0 })),
+    });
+    expect(await failureOf(clientOf(server.path))).toMatchObject({ code: 'VERSION_MISMATCH' });
+  });
+
+  it.each([
+    ['calls in its turn', rawFrame({ type: 3, id: 1, body: Buffer.alloc(12) }), 'UNEXPECTED_FRAME'],
+    ['sends nonsense', rawFrame({ type: 99 }), 'UNKNOWN_TYPE'],
+    ['says hello again', serverHello(), 'BAD_HELLO'],
+  ])('and %s: the calls in flight fail with a code that says so', async (_what, frame, code) => {
+    const server = await RawServer.listening(socketPath());
+    const client = clientOf(server.path);
+    const failed = expect(lastValueFrom(client.send('x', 1))).rejects.toMatchObject({ code });
+    await server.frame(3, 1);
+    server.send(frame);
+    await failed;
+    await server.socketsClosed();
+  });
+
+  it('and answers with what can not be read: that call alone fails with BAD_PAYLOAD', async () => {
+    const server = await RawServer.listening(socketPath());
+    const client = clientOf(server.path);
+    const calls = Promise.allSettled([1, 2].map((data) => lastValueFrom(client.send('x', data))));
+    await server.frame(3, 2);
+    server.send(
+      rawFrame({ type: 5, id: 1, flags: 1, body: '{' }),
+      rawFrame({ type: 5, id: 2, flags: 2, body: 'ok' }),
+    );
+    expect(await calls).toMatchObject([{ reason: { code: 'BAD_PAYLOAD' } }, { value: 'ok' }]);
+  });
+
+  it('no more, its queue being full: SERVER_BUSY', async () => {
+    const path = socketPath();
+    const script = `require('node:net').createServer().listen({ path: process.argv[1], backlog: 1 }, () => {
+      require('node:fs').writeSync(1, 'listening');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    })`;
+    const child = spawn(process.execPath, ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    afterThisTest(async () => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      unlinkSync(path);
+    });
+    await once(child.stdout, 'data');
+    for (let filler = 0; filler < 2; filler += 1) {
+      const socket = connectSocket(path);
+      afterThisTest(() => socket.destroy());
+      await once(socket, 'connect');
+    }
+    expect(await failureOf(clientOf(path, { connectTimeoutMs: 100 }))).toMatchObject({
+      code: 'SERVER_BUSY',
+      message: expect.stringMatching(new RegExp(`${path}.*EAGAIN`)),
+    });
+  });
+});

@@ -1,0 +1,84 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { afterThisTest } from './cleanup.js';
+
+/** Far above what any process here takes, on a machine that is busy with other things too. */
+const LIMIT_MS = 60_000;
+
+interface ChildOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A process group of its own, as a terminal gives to what it runs. */
+  readonly ownGroup?: boolean;
+}
+
+/** A real process, its output kept. Killed after the test, with its group where it has one of its own. */
+export class Child {
+  stdout = '';
+  stderr = '';
+  readonly #process: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #closed: Promise<unknown>;
+  #end: number | string | undefined;
+
+  constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
+    const { cwd, env = {}, ownGroup = false } = options;
+    this.#process = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      detached: ownGroup,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+    this.#process.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    this.#process.on('close', (code, signal) => (this.#end = code ?? signal ?? undefined));
+    this.#closed = once(this.#process, 'close', { signal: AbortSignal.timeout(LIMIT_MS) });
+    this.#closed.catch(() => undefined);
+    afterThisTest(async () => {
+      // A group may outlive its first process.
+      if (ownGroup) killGroup(this.pid);
+      else this.signal('SIGKILL');
+      await this.#closed;
+    });
+  }
+
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  signal(signal: NodeJS.Signals, wholeGroup = false): void {
+    if (this.#end === undefined) process.kill(wholeGroup ? -this.pid : this.pid, signal);
+  }
+
+  /** Reads no more of it, as `| head` does. */
+  closeStdout(): void {
+    this.#process.stdout.destroy();
+  }
+
+  /** Waits until the standard output matches. */
+  async says(text: RegExp): Promise<void> {
+    while (!text.test(this.stdout)) {
+      if (this.#end !== undefined) throw new Error(`It never said ${text}:\n${this.stdout}${this.stderr}`);
+      await Promise.race([once(this.#process.stdout, 'data'), this.#closed]);
+    }
+  }
+
+  /** Its exit code, or the name of the signal that ended it. */
+  async exit(): Promise<number | string | undefined> {
+    await this.#closed;
+    return this.#end;
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody is left.
+  }
+}
+
+/** A program of dist. */
+export function startNode(args: readonly string[], options: ChildOptions = {}): Child {
+  return new Child(process.execPath, args, options);
+}

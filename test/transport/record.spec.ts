@@ -1,0 +1,68 @@
+import { describe, expect, it } from '@jest/globals';
+import { UdsRecord, UdsRecordBuilder, UsageError } from '../../src/index.js';
+
+const asAny = <T>(value: unknown): T => value as T;
+
+describe('UdsRecordBuilder', () => {
+  it('builds a record of a payload alone', () => {
+    expect(new UdsRecordBuilder('data').build()).toEqual(
+      new UdsRecord('data', undefined, undefined, undefined),
+    );
+  });
+
+  it('builds a record with all that it was given', () => {
+    const { signal } = new AbortController();
+    const record = new UdsRecordBuilder({ a: 1 })
+      .setMetadata({ key: 'value' })
+      .setTimeoutMs(5)
+      .setSignal(signal)
+      .build();
+    expect(record).toBeInstanceOf(UdsRecord);
+    expect(record.data).toEqual({ a: 1 });
+    expect(record.metadata).toEqual({ key: 'value' });
+    expect(record.timeoutMs).toBe(5);
+    expect(record.signal).toBe(signal);
+  });
+
+  it('keeps the metadata as they were when they were given', () => {
+    const metadata = { key: 'value' };
+    const builder = new UdsRecordBuilder(1).setMetadata(metadata);
+    metadata.key = 'other';
+    expect(builder.build().metadata).toEqual({ key: 'value' });
+  });
+
+  it.each([[{ a: 1 }], [{ a: 'x', b: null }], [{ a: undefined }], [['x']], ['x'], [null], [undefined], [5]])(
+    'refuses metadata that are %j with INVALID_RECORD',
+    (metadata) => {
+      const set = (): unknown => new UdsRecordBuilder(1).setMetadata(asAny(metadata));
+      expect(set).toThrow(UsageError);
+      expect(set).toThrow(expect.objectContaining({ code: 'INVALID_RECORD' }));
+    },
+  );
+
+  it.each([[-1], [1.5], [NaN], [Infinity], [2 ** 31], ['5'], [null], [undefined], [5n]])(
+    'refuses a timeout of %p with INVALID_RECORD that names it',
+    (timeoutMs) => {
+      const set = (): unknown => new UdsRecordBuilder(1).setTimeoutMs(asAny(timeoutMs));
+      expect(set).toThrow(
+        expect.objectContaining({
+          code: 'INVALID_RECORD',
+          message: expect.stringContaining(String(timeoutMs)),
+        }),
+      );
+    },
+  );
+
+  it.each([0, 1, 2 ** 31 - 1])('takes a timeout of %d', (timeoutMs) => {
+    expect(new UdsRecordBuilder(1).setTimeoutMs(timeoutMs).build().timeoutMs).toBe(timeoutMs);
+  });
+
+  it.each([[{}], ['signal'], [null], [undefined], [new AbortController()]])(
+    'refuses a signal that is none with INVALID_RECORD',
+    (signal) => {
+      expect(() => new UdsRecordBuilder(1).setSignal(asAny(signal))).toThrow(
+        expect.objectContaining({ code: 'INVALID_RECORD' }),
+      );
+    },
+  );
+});

@@ -1,6 +1,7 @@
 // Takes out one promise at a time and checks that the named test notices: `npm run test:mutants [-- WORD]` runs all, or
 // those whose sentence or file holds WORD. The tree itself is not touched: edits are made in copies of it.
 import { spawn } from 'node:child_process';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -197,7 +197,11 @@ export class Channel {
   async #drain(): Promise<void> {
     const { closeTimeoutMs } = this.settings;
     const timer = startTimer(() => this.#cut(), closeTimeoutMs);
-    while (this.#queue.size > 0 || this.#dialing !== undefined) await this.#nextSettling();
+    while (this.#queue.size > 0 || this.#dialing !== undefined) {
+      // A connection that no call waits for is not worth waiting for either.
+      if (this.#queue.size === 0) this.#stopDialing?.abort();
+      await this.#nextSettling();
+    }
     if (this.#current !== undefined) this.#retire(this.#current);
     while (this.#leaving.size > 0) await this.#nextSettling();
     clearTimeout(timer);

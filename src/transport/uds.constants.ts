@@ -3,5 +3,3 @@
  * that is pinned to another one is not bound to this.
  */
 export const UDS_TRANSPORT = Symbol('UDS');
-
-export type UdsStatus = 'connected' | 'disconnected';

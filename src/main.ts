@@ -1,0 +1,3 @@
+import { runSidecar } from './sidecar/sidecar.js';
+
+await runSidecar();

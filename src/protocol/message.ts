@@ -73,6 +73,7 @@ export function decodeMessage(frame: Frame): Message {
       break;
     case FrameType.CLIENT_HELLO:
     case FrameType.SERVER_HELLO:
+      if (frame.id !== 0) throw badFrame('a hello has no id');
       message.hello = decodeHello(frame.bytes, frame.start, frame.end);
       break;
     case FrameType.CREDIT:
@@ -81,6 +82,7 @@ export function decodeMessage(frame: Frame): Message {
       break;
     case FrameType.GOAWAY:
       message.isFinal = (frame.flags & FrameFlag.FINAL) !== 0;
+      if (!message.isFinal && frame.id !== 0) throw badFrame('a GOAWAY without FINAL names no id');
       readPayload(frame, frame.start, message);
       if (message.fault !== undefined || (message.payload !== undefined && !isWireError(message.payload)))
         throw badFrame('a reason needs a code and a message');

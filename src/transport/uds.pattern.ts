@@ -1,12 +1,13 @@
 import { errorOf } from '../protocol/errors.js';
 
 /**
- * A pattern as it travels: a string as it is, anything else as its JSON text, its keys in the order given.
+ * A pattern as it travels: a string as it is, anything else as its JSON text, its keys in the order given. A string with
+ * lone surrogates has no UTF-8 and goes as JSON too; the server's look-up reads both.
  *
  * @throws UsageError INVALID_PATTERN where it has no JSON text.
  */
 export function patternText(pattern: unknown): string {
-  if (typeof pattern === 'string') return pattern;
+  if (typeof pattern === 'string' && pattern.isWellFormed()) return pattern;
   let text: unknown;
   try {
     text = JSON.stringify(pattern);

@@ -67,6 +67,9 @@ const hello: fc.Arbitrary<Hello> = fc.record({
 
 const wireError = fc.record({ code: text, message: text });
 
+/** Why an end leaves, where it says so. */
+const reason = fc.option(wireError, { nil: undefined });
+
 type Fields = Partial<Omit<Message, 'type' | 'id'>>;
 
 const messageOf = (
@@ -106,11 +109,8 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   messageOf(FrameType.CREDIT, u32, fc.record({ credit: u32 })),
   messageOf(FrameType.PING, u32, nothing),
   messageOf(FrameType.PONG, u32, nothing),
-  messageOf(
-    FrameType.GOAWAY,
-    u32,
-    fc.record({ payload: fc.option(wireError, { nil: undefined }), isFinal: fc.boolean() }),
-  ),
+  messageOf(FrameType.GOAWAY, none, fc.record({ payload: reason })),
+  messageOf(FrameType.GOAWAY, u32, fc.record({ payload: reason, isFinal: fc.constant(true) })),
 );
 
 /** A message that opens a connection: one of the hellos, that takes all frames that are made here. */

@@ -130,7 +130,8 @@ describe('the hello', () => {
     'is to be the first frame: not %s',
     (_name, type) => {
       const pair = new ConnectionPair();
-      pair.client.write(message(type, type === FrameType.EVENT ? 0 : 1));
+      const hasNoId = type === FrameType.EVENT || type === FrameType.GOAWAY;
+      pair.client.write(message(type, hasNoId ? 0 : 1));
       pair.deliver(pair.client);
       expect(pair.server.error?.code).toBe('BAD_HELLO');
       expect(pair.server.calls).toEqual([]);

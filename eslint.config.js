@@ -13,7 +13,7 @@ const readsEnv =
   'Configuration comes in as a value: src/sidecar, src/main.ts and src/demo alone read the environment.';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/', 'reports/', 'run/', '.stryker-tmp/']),
+  globalIgnores(['dist/', 'coverage/', 'run/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
 

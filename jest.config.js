@@ -28,8 +28,8 @@ export default {
     '^nest-uds/echo$': '<rootDir>/src/echo/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  // dist has a copy of every module's name, .stryker-tmp of the whole project
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.stryker-tmp/'],
+  // dist has a copy of every module's name
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
 
   coverageProvider: 'v8',
   coverageReporters: ['text-summary'],

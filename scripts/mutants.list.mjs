@@ -274,8 +274,8 @@ export const mutants = [
     {
       says: 'the file is taken away on close',
       file: 'src/net/listener.ts',
-      from: 'await this.#file?.remove();',
-      to: '',
+      from: 'await file?.remove();',
+      to: 'await Promise.resolve(file);',
       name: 'takes the file away',
     },
     {
@@ -290,7 +290,7 @@ export const mutants = [
     {
       says: 'connect() settles though a server never answers',
       file: 'src/net/dialer.ts',
-      from: '      connection.close(helloTimeout(path));\n      reject(helloTimeout(path));',
+      from: '      connection.close(error);\n      reject(error);',
       to: '',
       name: 'never answers the hello',
     },
@@ -342,10 +342,44 @@ export const mutants = [
     },
     {
       says: 'a client lets calls wait where too much is packed already',
-      file: 'src/net/channel.ts',
+      file: 'src/net/channel-call.ts',
       from: '|| connection.isCongested) return false;',
       to: ') return false;',
       name: 'has no more than maxBufferedBytes',
+    },
+  ]),
+  ...group('test/net/stream-pace.spec.ts', [
+    {
+      says: 'a stream holds back while the socket takes no more',
+      file: 'src/protocol/incoming-calls.ts',
+      from: '&& !this.sink.isCongested;',
+      to: ';',
+      name: 'pauses while the socket',
+    },
+  ]),
+  ...group('test/transport/bytes.spec.ts', [
+    {
+      says: 'a payload whose memory is gone ends its own call alone',
+      file: 'src/protocol/payload-codec.ts',
+      from: 'return Buffer.from(\n      memory,',
+      to: 'if (memory.byteLength === 0) return Buffer.alloc(9);\n    return Buffer.from(\n      memory,',
+    },
+  ]),
+  ...group('test/transport/client-close.spec.ts', [
+    {
+      says: 'a close does not wait for a dial',
+      file: 'src/net/channel.ts',
+      from: '    this.#stopDialing?.abort();\n    this.#failQueued(error);',
+      to: '    this.#failQueued(error);',
+      name: 'ends after closeTimeoutMs',
+    },
+  ]),
+  ...group('test/net/no-hello.spec.ts', [
+    {
+      says: 'nothing that fails before a hello may have run',
+      file: 'src/net/dialer.ts',
+      from: "'HELLO_LOST',\n",
+      to: "'CONNECTION_LOST',\n",
     },
   ]),
   ...group('test/transport/cancel.spec.ts', [
@@ -383,6 +417,7 @@ export const mutants = [
       from: "signal.addEventListener('abort', this.#abort);",
       to: '',
       name: 'cancels its call, which fails with CALL_ABORTED',
+      spec: 'test/transport/abort-signal.spec.ts',
     },
     {
       says: 'a peer that leaves cancels what ran for it',
@@ -403,7 +438,7 @@ export const mutants = [
     {
       says: 'a call that waits to be sent runs out of time too',
       file: 'src/net/wait-queue.ts',
-      from: 'if (item.deadlineMs < this.#timerAtMs) this.#arm(item.deadlineMs);',
+      from: 'this.#timer.arm(item.deadlineMs);',
       to: '',
       name: 'fails while it still waits to be sent',
     },
@@ -419,7 +454,7 @@ export const mutants = [
     {
       says: 'an async generator is flattened',
       file: 'src/transport/uds.iterable.ts',
-      from: 'return Symbol.asyncIterator in value ||',
+      from: "return typeof open === 'function' ||",
       to: 'return',
       name: 'is flattened',
     },
@@ -427,15 +462,15 @@ export const mutants = [
   ...group('test/transport/stream-reader.spec.ts', [
     {
       says: 'a generator is paused while nobody reads',
-      file: 'src/transport/uds.answer-stream.ts',
-      from: 'if (call.creditBytes <= 0) await this.#credit();',
-      to: '',
+      file: 'src/protocol/incoming-calls.ts',
+      from: 'return call.creditBytes > 0 &&',
+      to: 'return',
     },
     {
       says: 'leaving the loop cancels the call',
       file: 'src/transport/uds.stream-reader.ts',
-      from: 'this.#call?.cancel();',
-      to: '',
+      from: '    this.#failure = undefined;\n    this.#call?.cancel();',
+      to: '    this.#failure = undefined;',
     },
   ]),
   ...group('test/transport/messages.spec.ts', [
@@ -470,12 +505,11 @@ export const mutants = [
   ]),
   ...group('test/transport/events.spec.ts', [
     {
-      says: 'emit completes once the event is written',
+      says: 'emit completes once the event is written, and not before',
       file: 'src/net/connection.ts',
       from: 'this.#onWritten.push(written);',
       to: 'written(undefined);',
-      name: 'errors where nobody listens',
-      spec: 'test/transport/events.spec.ts',
+      spec: 'test/net/backpressure.spec.ts',
     },
     {
       says: 'events and messages keep their order',
@@ -485,11 +519,12 @@ export const mutants = [
       name: 'emit',
     },
     {
-      says: 'a client that closes right behind an event has sent it',
+      says: 'the events of a client that closes and exits all arrive',
       file: 'src/net/connection.ts',
-      from: 'this.socket.destroySoon();',
-      to: 'this.socket.destroy();',
-      name: 'arrives although the client closes right behind it',
+      from: '    this.socket.end();\n',
+      to: '    this.socket.destroySoon();\n',
+      spec: 'test/e2e/emit-and-exit.spec.ts',
+      builds: true,
     },
   ]),
   ...group('test/transport/refusals.spec.ts', [
@@ -512,6 +547,8 @@ export const mutants = [
       file: 'src/transport/uds.client.ts',
       from: 'return isNil(pattern) || isNil(',
       to: 'return isNil(pattern) && isNil(',
+      name: 'InvalidMessageException',
+      spec: 'test/transport/messages.spec.ts',
     },
   ]),
   ...group('test/transport/reconnect.spec.ts', [
@@ -553,10 +590,10 @@ export const mutants = [
   ]),
   ...group('test/transport/hooks.spec.ts', [
     {
-      says: 'each processing hook that starts has exactly one end',
+      says: 'each processing hook that starts has its end',
       file: 'src/transport/uds.reply.ts',
-      from: '    this.#ended = undefined;\n    ended?.();',
-      to: '    ended?.();\n    ended?.();',
+      from: '    ended?.();',
+      to: '    void ended;',
     },
     {
       says: 'a cancelled call closes its span',

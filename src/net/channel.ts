@@ -1,5 +1,4 @@
-import { setTimeout as startTimer } from 'node:timers';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CallRequest, Caller } from '../protocol/call.js';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import { deadlineExceeded } from '../protocol/outgoing-calls.js';
@@ -105,7 +104,10 @@ export class Channel {
     } else if (!this.#queue.add(call)) {
       const { maxQueuedCalls } = this.settings;
       call.fail(
-        errorOf('QUEUE_FULL', `${maxQueuedCalls} calls wait to be sent already (option maxQueuedCalls).`),
+        errorOf(
+          'QUEUE_FULL',
+          `${maxQueuedCalls} calls wait to be sent already (option maxQueuedCalls): await answers before sending more.`,
+        ),
       );
     } else if (current === undefined) {
       // What the attempt fails with reaches the queued calls.
@@ -147,20 +149,23 @@ export class Channel {
     const stop = new AbortController();
     this.#stopDialing = stop;
     const endsAtMs = performance.now() + connectTimeoutMs;
+    let failure: UdsError | undefined;
     for (let attempt = 0; ; attempt += 1) {
+      const timeoutMs = Math.max(1, endsAtMs - performance.now());
       try {
-        const timeoutMs = Math.max(1, endsAtMs - performance.now());
         await dial(path, this.settings, this.#connectionOwner, timeoutMs, stop.signal);
         return;
       } catch (error) {
-        const failure = error as UdsError;
+        // Where the end of the time cuts a late attempt short, the one before it says more.
+        const isCut = (error as UdsError).code === 'HELLO_TIMEOUT' && timeoutMs < connectTimeoutMs / 2;
+        if (failure === undefined || !isCut) failure = error as UdsError;
         const delayMs = backoffDelayMs(attempt, this.settings, Math.random());
         const isLate = performance.now() + delayMs >= endsAtMs;
         if (isLate || stop.signal.aborted || !isWorthRetrying(failure)) {
           this.#failQueued(failure);
           throw failure;
         }
-        await setTimeout(delayMs, undefined, { signal: stop.signal }).catch(() => undefined);
+        await delay(delayMs, undefined, { signal: stop.signal }).catch(() => undefined);
       }
     }
   }
@@ -196,7 +201,7 @@ export class Channel {
 
   async #drain(): Promise<void> {
     const { closeTimeoutMs } = this.settings;
-    const timer = startTimer(() => this.#cut(), closeTimeoutMs);
+    const timer = setTimeout(() => this.#cut(), closeTimeoutMs);
     while (this.#queue.size > 0 || this.#dialing !== undefined) {
       // A connection that no call waits for is not worth waiting for either.
       if (this.#queue.size === 0) this.#stopDialing?.abort();

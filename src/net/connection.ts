@@ -200,19 +200,20 @@ export class Connection {
 
   #readEnd(): void {
     if (this.#isOver) return;
-    const isLoss = this.session.outgoing.size + this.session.incoming.size > 0;
-    const lost = errorOf('CONNECTION_LOST', 'The peer closed the connection.', this.#cutFrame());
-    if (isLoss || lost.cause !== undefined) this.#fail((lost.cause as UdsError | undefined) ?? lost, lost);
+    const cut = this.#cutFrame();
+    const lost = errorOf('CONNECTION_LOST', 'The peer closed the connection.', cut);
+    const hasCalls = this.session.outgoing.size + this.session.incoming.size > 0;
+    if (cut !== undefined || hasCalls) this.#fail(cut ?? lost, lost);
     else this.#finish(lost);
   }
 
   /** The error of a frame that the end of the input cut. */
-  #cutFrame(): unknown {
+  #cutFrame(): UdsError | undefined {
     try {
       this.#dialect?.end();
       return undefined;
     } catch (error) {
-      return error;
+      return error as UdsError;
     }
   }
 

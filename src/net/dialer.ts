@@ -20,7 +20,10 @@ const CAUSES: Readonly<Record<string, Cause>> = {
     code: 'PERMISSION_DENIED',
     advice: `Connecting needs write permission on the socket and search permission on its directory: its owner can grant both (option mode or gid of the server).`,
   },
-  EAGAIN: { code: 'SERVER_BUSY', advice: 'Its queue of connections is full.' },
+  EAGAIN: {
+    code: 'SERVER_BUSY',
+    advice: 'Its queue of connections stayed full: connect less at once, or raise its option backlog.',
+  },
   EPROTOTYPE: { code: 'CONNECT_FAILED', advice: 'That is a socket of another type.' },
 };
 
@@ -147,7 +150,15 @@ function openConnection(
 
 /** Nothing was sent on a connection that ends before its hello: whatever ended it, that is certain. */
 function helloError(path: string, error: UdsError | undefined): UdsError {
-  if (error !== undefined && error.code !== 'CONNECTION_LOST') return error;
+  const isLoss = error === undefined || error.code === 'CONNECTION_LOST' || error.code === 'FRAME_CUT';
+  if (error?.code === 'BAD_HELLO') {
+    return errorOf(
+      'BAD_HELLO',
+      `What answers at ${path} does not speak nest-uds: correct the option path.`,
+      error,
+    );
+  }
+  if (!isLoss) return error;
   return errorOf(
     'HELLO_LOST',
     `The server at ${path} closed the connection before it answered the hello.`,

@@ -13,7 +13,7 @@ export interface ListenerSettings extends ConnectionSettings, SocketFileSettings
 
 /** Who runs the calls that come in. */
 export interface ListenerOwner {
-  called(call: IncomingCall, connection: Connection): void;
+  called(connection: Connection, call: IncomingCall): void;
   /** A call was refused, or a connection ended by an error: worth one line of log. */
   troubled(error: UdsError, connection: Connection | undefined): void;
 }
@@ -57,7 +57,7 @@ export class Listener {
     });
     this.#connectionOwner = {
       opened: () => undefined,
-      called: (connection, call) => owner.called(call, connection),
+      called: (connection, call) => owner.called(connection, call),
       refused: (connection, error) => owner.troubled(error, connection),
       left: () => undefined,
       freed: (connection) => this.#forgetIfDone(connection),

@@ -123,7 +123,7 @@ async function fail(path: string, error: unknown): Promise<never> {
   if (error instanceof UdsError) throw error;
   const errno = errnoOf(error);
   const directory = dirname(path);
-  if (errno === 'ENOENT') {
+  if (errno === 'ENOENT' && (await isMissing(directory))) {
     throw errorOf(
       'DIRECTORY_MISSING',
       `The directory ${directory} does not exist: create it, or choose another path.`,
@@ -150,3 +150,10 @@ async function fail(path: string, error: unknown): Promise<never> {
 }
 
 const errnoOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
+
+/** The system says ENOENT too where a directory is there and takes no files, such as /proc. */
+const isMissing = async (path: string): Promise<boolean> =>
+  await stat(path).then(
+    () => false,
+    () => true,
+  );

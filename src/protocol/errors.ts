@@ -77,7 +77,8 @@ export interface WireError {
 }
 
 /**
- * The base of every error of this package: one sentence for a person, one stable code for a program.
+ * The base of every error of this package: a message for a person, which says what happened and what to do, and a stable
+ * code for a program.
  * It never holds a stack or a path of the other end.
  *
  * @example
@@ -96,7 +97,7 @@ export class UdsError extends Error {
     this.code = code;
   }
 
-  /** Whether the call certainly did not run and may be sent again without a second execution. */
+  /** Whether the call certainly did not run and the same call may succeed later: sending it again can't run it twice. */
   get retrySafe(): boolean {
     return ERROR_CODES[this.code].retrySafe;
   }

@@ -164,7 +164,7 @@ export function idAfter(id: number, inUse: ReadonlyMap<number, unknown>): number
 export function deadlineExceeded(): UdsError {
   return errorOf(
     'DEADLINE_EXCEEDED',
-    'No answer came within the time limit of the call (option requestTimeoutMs).',
+    'No answer came within the time limit of the call (its own, or the option requestTimeoutMs).',
   );
 }
 

@@ -46,10 +46,6 @@ export class Session {
     return this.peer !== undefined && !this.#isClosed && !this.#hasSaidGoAway && !this.#hasHeardGoAway;
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
   get canRequest(): boolean {
     return this.isOpen && this.outgoing.hasRoom;
   }
@@ -186,10 +182,8 @@ export class Session {
         `The peer speaks versions ${hello.versionFrom} to ${hello.versionTo}, this end ${VERSION_FROM} to ${VERSION_TO}.`,
       );
     }
-    if (
-      this.settings.role === 'client' &&
-      Math.min(hello.maxInFlight - FLOOR_IN_FLIGHT, hello.maxEvents - FLOOR_EVENTS) < 0
-    ) {
+    const isUnderFloor = hello.maxInFlight < FLOOR_IN_FLIGHT || hello.maxEvents < FLOOR_EVENTS;
+    if (this.settings.role === 'client' && isUnderFloor) {
       throw errorOf('BAD_HELLO', 'The server grants less than the floor of requests and events.');
     }
     this.peer = hello;

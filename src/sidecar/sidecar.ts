@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { types } from 'node:util';
 import { ConsoleLogger, type DynamicModule, Logger } from '@nestjs/common';
@@ -46,8 +46,10 @@ async function start(config: SidecarConfig, module: DynamicModule, host: Signall
   const starting = app.listen();
   shutDownOnSignals({ servers: [server], app, starting, process: host });
   await starting;
+  // Whole, since who reads it may stand in another folder.
+  const shown = resolve(path);
   new Logger('Sidecar').log(
-    `Echo is served on ${path} (pid ${process.pid}). Try it: npm run -s demo -- ${quote(path)}`,
+    `Echo is served on ${shown} (pid ${process.pid}). Try it: npm run -s demo -- ${quote(shown)}`,
   );
 }
 

@@ -70,7 +70,7 @@ export class UdsContext extends BaseRpcContext<[Socket, string, Metadata | undef
     return this.deadlineMs === Infinity ? undefined : new Date(performance.timeOrigin + this.deadlineMs);
   }
 
-  /** Who called; undefined where the dialect has no hello. */
+  /** Who called, as its hello told it. */
   get peer(): UdsPeer | undefined {
     const { peer, version } = this.connection.session;
     return peer && { name: peer.name, pid: peer.pid, version };

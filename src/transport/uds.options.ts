@@ -2,41 +2,63 @@ import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { errorOf } from '../protocol/errors.js';
 import { OPTION_TABLE, type OptionRow, type OptionSide } from './uds.option-table.js';
 
+/** What both ends take. */
 export interface UdsSharedOptions {
-  /** Where the socket file is. Its length is limited, see docs/options.md. */
+  /** Where the socket file is; a relative path begins at the process's working directory. At most 107 bytes for a client, 93 for a server. */
   readonly path: string;
   /** What this end calls itself in its hello; people read it in `context.peer` and in errors. */
   readonly name?: string;
+  /** The longest frame that this end takes. Default: 16,777,216 bytes; from 65,536 to 1,073,741,824. */
   readonly maxFrameBytes?: number;
+  /** What may wait to be written on one connection before a server stops reading there and a client lets calls wait. Default: 1,048,576 bytes; from 65,536 to 1,073,741,824. */
   readonly maxBufferedBytes?: number;
+  /** How long close() waits for what runs before it cuts. Default: 10,000 ms; from 1 to 2,147,483,647. */
   readonly closeTimeoutMs?: number;
   /** As of Nest's own transports: turns packets into what travels. */
   readonly serializer?: Serializer;
+  /** As of Nest's own transports: the other way round. */
   readonly deserializer?: Deserializer;
 }
 
-/** See docs/options.md for units, defaults and limits. */
+/** What `new UdsServer` and `udsServer` take. */
 export interface UdsServerOptions extends UdsSharedOptions {
+  /** Permissions of the socket file; connecting needs the write bit. Default: 0o600; from 0o000 to 0o777. */
   readonly mode?: number;
+  /** Owner of the socket file. Default: as the system has it; from 0 to 4,294,967,294. */
   readonly uid?: number;
+  /** Group of the socket file. Default: as the system has it; from 0 to 4,294,967,294. */
   readonly gid?: number;
+  /** Connections that may wait to be accepted; the system caps it too. Default: 511; from 1 to 65,535. */
   readonly backlog?: number;
+  /** Connections that may be open; one more is refused. Default: 16,384; from 1 to 1,000,000. */
   readonly maxConnections?: number;
+  /** Requests in flight on one connection; a client lets the next one wait. Default: 2,048; from 16 to 1,000,000. */
   readonly maxInFlight?: number;
+  /** Events under way on one connection; a client lets the next one wait. Default: 1,024; from 16 to 1,000,000. */
   readonly maxEvents?: number;
+  /** The longest metadata of one call, as JSON. Default: 8,192 bytes; from 0 to 65,535. */
   readonly maxMetadataBytes?: number;
+  /** What an Observable may be ahead of its reader before its call fails with STREAM_OVERFLOW. Default: 1,048,576 bytes; from 1,024 to 1,073,741,824. */
   readonly maxStreamBufferBytes?: number;
+  /** How long a client's hello may take, from its first byte. Default: 5,000 ms; from 1 to 2,147,483,647. */
   readonly helloTimeoutMs?: number;
+  /** How long an existing socket file is asked who lives there; silence counts as alive. Default: 1,000 ms; from 1 to 2,147,483,647. */
   readonly probeTimeoutMs?: number;
 }
 
-/** See docs/options.md for units, defaults and limits. */
+/** What `new UdsClient` and `udsClient` take. */
 export interface UdsClientOptions extends UdsSharedOptions {
+  /** How long connect() and the calls that wait for it try to reach a server. Default: 2,000 ms; from 1 to 2,147,483,647. */
   readonly connectTimeoutMs?: number;
+  /** How long a call waits for its first answer; 0 waits for ever. Default: 30,000 ms; from 0 to 2,147,483,647. */
   readonly requestTimeoutMs?: number;
+  /** Calls that may wait to be sent; one more fails with QUEUE_FULL. Default: 10,000; from 1 to 10,000,000. */
   readonly maxQueuedCalls?: number;
+  /** What the answers of one stream may be ahead of their reader. Default: 262,144 bytes; from 1,024 to 1,073,741,824. */
   readonly streamCreditBytes?: number;
+  /** The longest wait before the second attempt to connect; it doubles with each. Default: 10 ms; from 1 to 2,147,483,647. */
   readonly reconnectDelayMs?: number;
+  /** The longest wait between two attempts to connect. Default: 250 ms; from 1 to 2,147,483,647. */
   readonly maxReconnectDelayMs?: number;
 }
 
@@ -109,11 +131,16 @@ function numberOf(row: OptionRow, value: unknown): number | undefined {
     return value as number;
   throw errorOf(
     'INVALID_OPTION',
-    `Option ${row.name} must be a whole number from ${row.min} to ${row.max} (${row.unit}), got ${show(value)}.`,
+    `Option ${row.name} must be a whole number from ${showBound(row, row.min)} to ${showBound(row, row.max)}, got ${show(value)}.`,
   );
 }
 
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
+function showBound(row: OptionRow, bound: number): string {
+  if (row.unit === 'octal') return `0o${bound.toString(8)}`;
+  return row.unit === 'bytes' || row.unit === 'ms' ? `${bound} ${row.unit}` : String(bound);
 }

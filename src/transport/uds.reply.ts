@@ -10,7 +10,7 @@ export interface ReplySettings {
   /** Set where the application has its own: every answer then travels as a packet of its making. */
   readonly serializer: Serializer | undefined;
   /** One line of log for an answer that could not be given. */
-  troubled(error: UdsError): void;
+  troubled(error: UdsError, call: IncomingCall): void;
   /** What a caller is told of an error that no exception filter saw. */
   mapError(error: unknown): unknown;
 }
@@ -84,7 +84,7 @@ export class Reply {
 
   /** An error of the transport. */
   refuse(error: UdsError): void {
-    if (!this.call.isOver) this.settings.troubled(error);
+    if (!this.call.isOver) this.settings.troubled(error, this.call);
     this.calls.refuse(this.call, error);
     this.end();
   }
@@ -122,6 +122,6 @@ export class Reply {
   }
 
   #report(error: UdsError | undefined): void {
-    if (error !== undefined) this.settings.troubled(error);
+    if (error !== undefined) this.settings.troubled(error, this.call);
   }
 }

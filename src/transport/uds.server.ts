@@ -55,7 +55,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     this.#replySettings = {
       maxStreamBufferBytes: this.#options.maxStreamBufferBytes,
       serializer: options.serializer && this.serializer,
-      troubled: (error) => this.#troubled(error, undefined),
+      troubled: (error, call) => this.#troubled(error, undefined, call.pattern),
       mapError: mapUnfilteredError,
     };
   }
@@ -143,7 +143,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     const listener = new Listener(
       { ...options, role: 'server', pid: process.pid, streamCreditBytes: FLOOR_FRAME_BYTES },
       {
-        called: (call, connection) => this.#called(call, connection),
+        called: (connection, call) => this.#called(connection, call),
         troubled: (error, connection) => this.#troubled(error, connection),
       },
     );
@@ -152,16 +152,17 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   }
 
   /** One line of log; what the peer chose is quoted, so that it can't forge lines. */
-  #troubled(error: UdsError, connection: Connection | undefined): void {
+  #troubled(error: UdsError, connection: Connection | undefined, pattern?: string): void {
     const peer = connection?.session.peer;
     const who = peer === undefined ? '' : ` (client ${JSON.stringify(peer.name)}, pid ${peer.pid})`;
-    const line = `${error.code}: ${error.message}${who}`;
+    const what = pattern === undefined ? '' : ` (pattern ${quote(pattern)})`;
+    const line = `${error.code}: ${error.message}${what}${who}`;
     // A client that leaves with calls in flight is its own affair; what broke a rule is worth a look.
     if (error.code === 'CONNECTION_LOST') this.logger.debug(line);
     else this.logger.warn(line);
   }
 
-  #called(call: IncomingCall, connection: Connection): void {
+  #called(connection: Connection, call: IncomingCall): void {
     if (!call.isEnveloped && !this.#readsPackets) {
       this.#run(call, connection, call.pattern, call.payload, call.metadata);
       return;

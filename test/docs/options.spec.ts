@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { OPTION_TABLE, type OptionRow } from '../../src/index.js';
 
 const page = readFileSync('docs/options.md', 'utf8');
+const types = readFileSync('src/transport/uds.options.ts', 'utf8');
 
 function show(row: OptionRow, value: number | undefined): string {
   if (value === undefined) return 'as the system has it';
@@ -19,6 +20,19 @@ describe('docs/options.md', () => {
     'says of %s what the table says',
     (_name, row) => {
       expect(page.split('\n')).toContain(pageRow(row));
+    },
+  );
+
+  test.each(OPTION_TABLE.map((row) => [row.name, row] as const))(
+    '%s says the same in the types',
+    (name, row) => {
+      const [, comment] =
+        new RegExp(`/\\*\\* ([^\n]*) \\*/\\n  readonly ${name}\\?: number;`).exec(types) ?? [];
+      const number = (value: number): string =>
+        row.unit === 'octal' ? `0o${value.toString(8).padStart(3, '0')}` : value.toLocaleString('en');
+      const unit = row.unit === 'bytes' || row.unit === 'ms' ? ` ${row.unit}` : '';
+      const usual = row.default === undefined ? 'as the system has it' : `${number(row.default)}${unit}`;
+      expect(comment).toBe(`${row.says} Default: ${usual}; from ${number(row.min)} to ${number(row.max)}.`);
     },
   );
 

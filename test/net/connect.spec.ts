@@ -97,6 +97,31 @@ describe('a server that accepts', () => {
     await server.socketsClosed();
   });
 
+  it('and closes before its hello: HELLO_LOST after several attempts, safe to retry', async () => {
+    const server = await RawServer.listening(socketPath(), { accept: (socket) => socket.end() });
+    const client = clientOf(server.path, { connectTimeoutMs: 300 });
+    expect(await failureOf(client)).toMatchObject({
+      code: 'HELLO_LOST',
+      retrySafe: true,
+      message: expect.stringContaining(server.path),
+    });
+    expect(server.sockets.length).toBeGreaterThan(1);
+    await expect(lastValueFrom(client.send('x', 1))).rejects.toMatchObject({
+      code: 'HELLO_LOST',
+      retrySafe: true,
+    });
+  });
+
+  it('and closes before its hello: HELLO_LOST also where the time ends in the middle of an attempt', async () => {
+    const startedMs = performance.now();
+    const server = await RawServer.listening(socketPath(), {
+      accept: (socket) => (performance.now() - startedMs < 500 ? socket.end() : socket.resume()),
+    });
+    const client = clientOf(server.path, { connectTimeoutMs: 600, maxReconnectDelayMs: 10 });
+    expect(await failureOf(client)).toMatchObject({ code: 'HELLO_LOST', retrySafe: true });
+    await server.socketsClosed();
+  });
+
   it('and speaks something else: the code says what was wrong', async () => {
     const server = await RawServer.listening(socketPath(), {
       accept: (socket) => socket.resume().write('220 mail.example ESMTP ready\r\n'),

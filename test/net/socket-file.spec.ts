@@ -18,7 +18,7 @@ import { Worker } from 'node:worker_threads';
 import { lastValueFrom } from 'rxjs';
 import { ConnectionError, UdsServer, type UdsServerOptions, UsageError } from '../../src/index.js';
 import { afterThisTest } from '../support/cleanup.js';
-import { clientOf, socketPath } from '../support/nest.js';
+import { clientOf, serve, socketPath } from '../support/nest.js';
 import { RawServer } from '../support/raw-server.js';
 import { leaveStaleSocket } from '../support/stale.js';
 import { tempFolder } from '../support/temp.js';
@@ -257,6 +257,21 @@ describe('closing', () => {
     await server.close();
     expect(readFileSync(path, 'utf8')).toBe('mine');
     unlinkSync(path);
+  });
+
+  it('says in one line of log where the file can not be removed, and listens no more', async () => {
+    const folder = join(tempFolder(), 'in');
+    mkdirSync(folder);
+    const { server, log } = await serve([], { path: join(folder, 'app.sock') });
+    const netServer = server.unwrap();
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, 'a file now');
+    await server.close();
+    unlinkSync(folder);
+    expect(log.troubles).toEqual([
+      expect.stringMatching(/^LISTEN_FAILED: .*app\.sock can not be removed: .*ENOTDIR/),
+    ]);
+    expect(netServer.listening).toBe(false);
   });
 
   it('is content where the file, or its whole folder, has gone', async () => {

@@ -228,6 +228,36 @@ describe("a server's close", () => {
   });
 });
 
+describe('a server that listens again while its old connections still run', () => {
+  it('serves, and its next close closes the new ones', async () => {
+    const path = socketPath();
+    const server = new UdsServer({ path, ...PATIENT });
+    const listen = (): Promise<unknown> => new Promise((resolve) => server.listen(resolve));
+    server.addHandler('gated', () => gate.opened.then(() => 'done'));
+    server.addHandler('ping', async () => 'pong');
+    await listen();
+    const old = clientOf(path);
+    await old.connect();
+    const answer = lastValueFrom(old.send('gated', 1));
+    expect(await lastValueFrom(old.send('ping', 1))).toBe('pong');
+    const firstClose = server.close();
+    await until(() => !existsSync(path), 'the path is free');
+
+    expect(await listen()).toBeUndefined();
+    const netServer = server.unwrap();
+    gate.open();
+    await firstClose;
+    expect(await answer).toBe('done');
+    expect(await lastValueFrom(clientOf(path).send('ping', 1))).toBe('pong');
+    expect(server.unwrap()).toBe(netServer);
+    await server.close();
+    expect({ isListening: netServer.listening, isThere: existsSync(path) }).toEqual({
+      isListening: false,
+      isThere: false,
+    });
+  });
+});
+
 describe('status', () => {
   it('of client and server tells what was last', async () => {
     const { app, server, client } = await serveAndConnect([Slow]);

@@ -116,6 +116,20 @@ describe('a call without an answer in time', () => {
     await server.frame(9, 1);
   });
 
+  it.each([
+    ['one that is large', 0, 'x'.repeat(100_000)],
+    ['the last of as many as are written together', 15, 'x'],
+  ])('fails in time though it is written at once: %s', async (_which, before, payload) => {
+    const server = await RawServer.listening(socketPath());
+    const client = clientOf(server.path, { requestTimeoutMs: 0 });
+    await client.connect();
+    for (let call = 0; call < before; call += 1) client.send('x', 1).subscribe({ error: () => undefined });
+    const record = new UdsRecordBuilder(payload).setTimeoutMs(200).build();
+    await expect(lastValueFrom(client.send('x', record))).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    });
+  });
+
   it('fails while it still waits to be sent', async () => {
     const server = await RawServer.listening(socketPath(), { maxInFlight: 16 });
     const client = clientOf(server.path, { requestTimeoutMs: 0 });

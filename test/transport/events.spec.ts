@@ -137,6 +137,20 @@ describe('emit', () => {
     expect(seen[0]).toHaveLength(4 * 1024 ** 2);
   });
 
+  it('arrives with all the others although the client closes right behind them', async () => {
+    start();
+    const { path, log } = await serve([Events]);
+    const client = clientOf(path, { closeTimeoutMs: 10_000 });
+    await client.connect();
+    // the server gives credit back, to a client that has gone, before it has read the last one
+    const events = Array.from({ length: 900 }, (_, index) => String(index)).concat('x'.repeat(100_000));
+    for (const event of events) client.emit('noted', event);
+    await client.close();
+    await until(() => seen.length === events.length, 'all events arrived');
+    expect(seen).toEqual(events);
+    expect(log.troubles).toEqual([]);
+  });
+
   it.each(['slow', 'streamed'])('runs to its end although its sender has left: %s', async (pattern) => {
     start();
     const { path, server } = await serve([Events], { closeTimeoutMs: 10_000 });

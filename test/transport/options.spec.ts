@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { OPTION_TABLE, UdsClient, UdsServer, udsServer, UsageError } from '../../src/index.js';
+import {
+  OPTION_TABLE,
+  type OptionRow,
+  UdsClient,
+  UdsServer,
+  udsServer,
+  UsageError,
+} from '../../src/index.js';
 import { resolveClientOptions, resolveServerOptions } from '../../src/transport/uds.options.js';
 
 const path = '/run/app.sock';
@@ -19,6 +26,14 @@ const invalid = (...parts: string[]): unknown =>
     code: 'INVALID_OPTION',
     message: expect.stringMatching(new RegExp(parts.join('.*'), 's')),
   });
+
+/** Its limits as a person writes them, with their unit. */
+function boundsOf({ unit, min, max }: OptionRow): string[] {
+  if (unit === 'octal') return [`0o${min.toString(8)}`, `0o${max.toString(8)}`];
+  return unit === 'bytes' || unit === 'ms'
+    ? [`${min} ${unit}`, `${max} ${unit}`]
+    : [String(min), String(max)];
+}
 
 describe.each(sides)('a %s', (side) => {
   it('refuses an option that it does not know, by name', () => {
@@ -64,9 +79,7 @@ describe.each(rows)('option $name of the $side', ({ side, row }) => {
   it.each([[row.min - 1], [row.max + 1], [row.min + 0.5], [NaN], ['7'], [null], [{}], [true]])(
     'refuses %p, naming itself, its limits and its unit',
     (value) => {
-      expect(() => make[side]({ [row.name]: value })).toThrow(
-        invalid(row.name, String(row.min), String(row.max), row.unit),
-      );
+      expect(() => make[side]({ [row.name]: value })).toThrow(invalid(row.name, ...boundsOf(row)));
     },
   );
 });

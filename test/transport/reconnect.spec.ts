@@ -151,6 +151,32 @@ describe('a connection that is lost', () => {
     }
   });
 
+  it.each(['ends', 'is destroyed'])(
+    'in the middle of an answer, where the server %s: CONNECTION_LOST because of FRAME_CUT, and the next call connects',
+    async (how) => {
+      const server = await RawServer.listening(socketPath());
+      const client = clientOf(server.path);
+      const results = Promise.allSettled([1, 2].map((data) => lastValueFrom(client.send('x', data))));
+      await server.frame(3, 2);
+      const answer = rawFrame({ type: 5, id: 1, flags: 2, body: 'cut short' });
+      const socket = server.sockets[0]!;
+      await new Promise((resolve) => socket.write(answer.subarray(0, -3), resolve));
+      if (how === 'ends') socket.end();
+      else socket.destroy();
+      for (const result of await results) {
+        expect(result).toMatchObject({
+          reason: { code: 'CONNECTION_LOST', retrySafe: false, cause: { code: 'FRAME_CUT' } },
+        });
+        expect(result).toHaveProperty('reason', expect.any(ConnectionError));
+      }
+      const next = lastValueFrom(client.send('x', 3));
+      await until(() => server.frames.filter(({ type }) => type === 3).length === 3, 'it connected anew');
+      server.send(rawFrame({ type: 5, id: 1, flags: 2, body: 'whole' }));
+      expect(await next).toBe('whole');
+      expect(server.sockets).toHaveLength(2);
+    },
+  );
+
   it('inside a hello is dialled again at once', async () => {
     const path = socketPath();
     let connections = 0;

@@ -134,6 +134,19 @@ describe.each([
   });
 });
 
+/** What a deserializer does in place of making a packet. */
+const broken: Record<string, () => unknown> = {
+  throws: () => {
+    throw new Error('mine');
+  },
+  rejects: () => Promise.reject(new Error('mine')),
+  'gives undefined': () => undefined,
+  'gives null': () => null,
+  'gives a text': () => 'text',
+  'resolves to undefined': async () => undefined,
+  'resolves to null': async () => null,
+};
+
 describe('a deserializer', () => {
   it('of one end alone gets plain packets', async () => {
     const packets: object[] = [];
@@ -154,15 +167,11 @@ describe('a deserializer', () => {
     ]);
   });
 
-  it.each(['throws', 'rejects'])(
+  it.each(Object.keys(broken))(
     'of the server that %s ends its call with BAD_PAYLOAD, and no other',
     async (how) => {
       const deserializer: Deserializer<{ data: unknown }, never> = {
-        deserialize: (packet) => {
-          if (packet.data !== 'bad') return packet as never;
-          if (how === 'throws') throw new Error('mine');
-          return Promise.reject(new Error('mine'));
-        },
+        deserialize: (packet) => (packet.data === 'bad' ? broken[how]!() : packet) as never,
       };
       const { client, log } = await both({ deserializer, maxEvents: 16 }, {});
       const calls = ['good', 'bad', 'good'].map((data) => lastValueFrom(client.send('echo', data)));
@@ -179,15 +188,17 @@ describe('a deserializer', () => {
     },
   );
 
-  it('of the client that throws fails its call alone', async () => {
+  it.each(Object.keys(broken))('of the client that %s fails its call alone', async (how) => {
     const deserializer: Deserializer<{ response: unknown }, never> = {
-      deserialize: (packet) => {
-        if (packet.response === 'bad') throw new Error('mine');
-        return packet as never;
-      },
+      deserialize: (packet) => (packet.response === 'bad' ? broken[how]!() : packet) as never,
     };
     const { client } = await both({}, { deserializer });
-    await expect(lastValueFrom(client.send('echo', 'bad'))).rejects.toThrow('mine');
+    const calls = ['good', 'bad', 'good'].map((data) => lastValueFrom(client.send('echo', data)));
+    const [first, second, third] = await Promise.allSettled(calls);
+    expect(first).toMatchObject({ value: 'good' });
+    expect(second).toMatchObject({ reason: { message: expect.stringMatching(/^mine$|gave no packet/) } });
+    expect(third).toMatchObject({ value: 'good' });
+    await expect(client.stream('echo', 'bad').next()).rejects.toThrow(/^mine$|gave no packet/);
     expect(await lastValueFrom(client.send('echo', 'good'))).toBe('good');
   });
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller } from '@nestjs/common';
-import { MessagePattern, Payload, RpcException } from '@nestjs/microservices';
-import { lastValueFrom, Observable, of } from 'rxjs';
+import { Catch, Controller, type ExceptionFilter, UseFilters } from '@nestjs/common';
+import { type Deserializer, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { concat, lastValueFrom, Observable, of, throwError } from 'rxjs';
 import { clientOf, serve, serveAndConnect } from '../support/nest.js';
 import { turns, until } from '../support/wait.js';
 
@@ -12,6 +12,13 @@ let tornDown = 0;
 beforeEach(() => {
   pulls = finallyRan = tornDown = 0;
 });
+
+@Catch()
+class ToUndefined implements ExceptionFilter {
+  catch(): Observable<never> {
+    return throwError(() => undefined);
+  }
+}
 
 @Controller()
 class Rows {
@@ -32,6 +39,15 @@ class Rows {
     yield 1;
     yield 2;
     throw new RpcException('no more');
+  }
+
+  @MessagePattern('fails-with-undefined')
+  @UseFilters(ToUndefined)
+  failsWithUndefined(): Observable<number> {
+    return concat(
+      of(1, 2),
+      throwError(() => undefined),
+    );
   }
 
   @MessagePattern('pushed')
@@ -150,6 +166,30 @@ describe('UdsClient.stream', () => {
     expect((await reader.next()).value).toBe(2);
     await expect(reader.next()).rejects.toEqual({ status: 'error', message: 'no more' });
     expect(await reader.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('throws where the handler failed with undefined: that is no end', async () => {
+    const { client } = await serveAndConnect([Rows]);
+    const reader = client.stream('fails-with-undefined', 1);
+    expect((await reader.next()).value).toBe(1);
+    expect((await reader.next()).value).toBe(2);
+    await expect(reader.next()).rejects.toBeUndefined();
+    expect(await reader.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it.each(['throws', 'rejects'])('cancels the call where a deserializer %s', async (how) => {
+    const { path } = await serve([Rows]);
+    const deserializer: Deserializer<{ response: string }, never> = {
+      deserialize: (packet) => {
+        if (!packet.response.startsWith('3:')) return packet as never;
+        if (how === 'throws') throw new Error('mine');
+        return Promise.reject(new Error('mine'));
+      },
+    };
+    const client = clientOf(path, { deserializer });
+    await expect(readAll(client.stream('rows', { count: 1e6 }))).rejects.toThrow('mine');
+    await until(() => finallyRan === 1, 'finally ran');
+    expect(pulls).toBeLessThan(1e6);
   });
 
   it('serves reads that were asked for at once in their order', async () => {

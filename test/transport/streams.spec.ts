@@ -86,6 +86,16 @@ class Streams {
     });
   }
 
+  @MessagePattern('iterables-at-once')
+  iterablesAtOnce(): Observable<AsyncGenerator<number>> {
+    const open = (): AsyncGenerator<number> => this.generator(1);
+    return from(
+      (function* () {
+        for (given = 0; given < 10_000; given += 1) yield open();
+      })(),
+    );
+  }
+
   @MessagePattern('pushes-at-once')
   pushesAtOnce(): Observable<string> {
     given = 0;
@@ -178,6 +188,16 @@ describe('an Observable that is ahead of its reader', () => {
     const before = given;
     await turns();
     expect(given).toBe(before);
+  });
+
+  it('has its iterables counted too', async () => {
+    const { client, log } = await serveAndConnect([Streams], { maxStreamBufferBytes: 20_000 });
+    await expect(lastValueFrom(client.send('iterables-at-once', 1))).rejects.toMatchObject({
+      code: 'STREAM_OVERFLOW',
+    });
+    expect(given).toBeLessThan(1000);
+    expect(log.troubles).toEqual([expect.stringMatching(/^STREAM_OVERFLOW/)]);
+    expect(await lastValueFrom(client.send('collections', 'text'))).toBe('text');
   });
 
   it('stops in the middle where it gives all in one go', async () => {

@@ -115,7 +115,10 @@ describe('a server that accepts', () => {
   it('and closes before its hello: HELLO_LOST also where the time ends in the middle of an attempt', async () => {
     const startedMs = performance.now();
     const server = await RawServer.listening(socketPath(), {
-      accept: (socket) => (performance.now() - startedMs < 500 ? socket.end() : socket.resume()),
+      accept: (socket) => {
+        socket.resume();
+        if (performance.now() - startedMs < 500) socket.end();
+      },
     });
     const client = clientOf(server.path, { connectTimeoutMs: 600, maxReconnectDelayMs: 10 });
     expect(await failureOf(client)).toMatchObject({ code: 'HELLO_LOST', retrySafe: true });

@@ -19,6 +19,8 @@ const COPIED = [
   'tsconfig.build.json',
   'nest-cli.json',
   'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
   '.env.example',
 ];
 const LIMIT_MS = 120_000;

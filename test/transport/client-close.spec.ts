@@ -9,6 +9,14 @@ import { until } from '../support/wait.js';
 const TOO_LONG_MS = 60_000;
 
 describe("a client's close while it connects to a server that is silent", () => {
+  it('ends at once where no call waits for it', async () => {
+    const server = await RawServer.listening(socketPath());
+    const client = clientOf(server.path, { connectTimeoutMs: TOO_LONG_MS, closeTimeoutMs: TOO_LONG_MS });
+    const connecting = client.connect().catch((error: unknown) => error);
+    await client.close();
+    expect(await connecting).toMatchObject({ code: 'CLIENT_CLOSED' });
+  });
+
   it('ends after closeTimeoutMs; connect() and the calls that wait fail with CLIENT_CLOSED', async () => {
     const server = await RawServer.listening(socketPath(), { accept: (socket) => socket.resume() });
     const client = clientOf(server.path, { connectTimeoutMs: TOO_LONG_MS, closeTimeoutMs: 300 });

@@ -141,6 +141,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   #createListener(): Listener {
     const options = this.#options;
     const listener = new Listener(
+      // A server makes no calls, so it grants no credit for answers; the session asks for a figure all the same.
       { ...options, role: 'server', pid: process.pid, streamCreditBytes: FLOOR_FRAME_BYTES },
       {
         called: (connection, call) => this.#called(connection, call),

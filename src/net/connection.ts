@@ -9,13 +9,7 @@ import { Session } from '../protocol/session.js';
 import type { SessionSettings } from '../protocol/session-owner.js';
 import { lostBecause, whereHelloWasDue } from './connection-errors.js';
 import { DeadlineTimer } from './deadline-timer.js';
-
-/**
- * Frames that are written at once, without waiting for the end of the tick: the other process then starts while this
- * one still works. One write a frame, and one a tick, were both measured at less than half the rate.
- */
-const EAGER_FRAMES = 16;
-const EAGER_BYTES = 64 * 1024;
+import { FrameWriter, type Written } from './frame-writer.js';
 
 export interface ConnectionSettings extends SessionSettings {
   /** Above this many bytes that wait to be written, a server stops reading here and a client sends no more calls. */
@@ -43,12 +37,12 @@ export interface ConnectionOwner {
  */
 export class Connection {
   readonly session: Session;
+  readonly #writer: FrameWriter;
+  /** Calls of the chunk that is being read. */
+  readonly #taken: IncomingCall[] = [];
   #dialect: Dialect | undefined;
-  #isFlushScheduled = false;
   #isOver = false;
   #error: UdsError | undefined;
-  /** Told once the kernel has taken what is pending now, or that it never will. */
-  #onWritten: ((error: UdsError | undefined) => void)[] = [];
   #helloTimer: NodeJS.Timeout | undefined;
   readonly #deadlineTimer = new DeadlineTimer(() => {
     this.session.expire(performance.now());
@@ -62,13 +56,14 @@ export class Connection {
     private readonly owner: ConnectionOwner,
     dialect?: Dialect,
   ) {
-    this.#dialect = dialect;
+    this.#writer = new FrameWriter(socket, () => this.#flushed());
+    if (dialect !== undefined) this.#speak(dialect);
     this.session = new Session(settings, this, {
       opened: () => {
         this.#clearHelloTimer();
         owner.opened(this);
       },
-      called: (call) => owner.called(this, call),
+      called: (call) => this.#taken.push(call),
       refused: (error) => owner.refused(this, error),
       left: () => {
         owner.left(this);
@@ -106,19 +101,7 @@ export class Connection {
 
   /** Packs a message; gives the bytes of its frame. @throws UsageError where it can't be written. */
   write(message: Message): number {
-    if (this.#isOver || this.#dialect === undefined) return 0;
-    const bytes = this.#dialect.encode(message);
-    if (this.#dialect.pendingFrames >= EAGER_FRAMES || this.#dialect.pendingBytes >= EAGER_BYTES) {
-      this.flush();
-    } else if (!this.#isFlushScheduled) {
-      this.#isFlushScheduled = true;
-      // nextTick runs after the promises that the incoming chunk resolved, so their answers share this write.
-      process.nextTick(() => {
-        this.#isFlushScheduled = false;
-        this.flush();
-      });
-    }
-    return bytes;
+    return this.#isOver ? 0 : this.#writer.write(message);
   }
 
   /**
@@ -126,39 +109,13 @@ export class Connection {
    *
    * @throws UsageError where it can't be written; there is no callback then.
    */
-  emit(event: CallRequest, nowMs: number, written: (error: UdsError | undefined) => void): void {
-    // Before the event is packed: packing may flush at once.
-    this.#onWritten.push(written);
-    try {
-      this.session.outgoing.emit(event, nowMs);
-    } catch (error) {
-      this.#onWritten.pop();
-      throw error;
-    }
+  emit(event: CallRequest, nowMs: number, written: Written): void {
+    this.#writer.writeWatched(() => this.session.outgoing.emit(event, nowMs), written);
   }
 
   /** Writes what is packed now. */
   flush(): void {
-    if (this.#isOver || this.#dialect === undefined) return;
-    const chunks = this.#dialect.take();
-    const last = chunks.pop();
-    if (last === undefined) return;
-    const callbacks = this.#onWritten;
-    if (chunks.length > 0) this.socket.cork();
-    for (const chunk of chunks) this.socket.write(chunk);
-    if (callbacks.length === 0) {
-      this.socket.write(last);
-    } else {
-      this.#onWritten = [];
-      this.socket.write(last, (error) => {
-        const lost = error ? lostBecause(error) : undefined;
-        for (const callback of callbacks) callback(lost);
-      });
-    }
-    if (chunks.length > 0) this.socket.uncork();
-    this.#watchDeadlines();
-    // A client never stops reading: two ends that both wait for the other to read would wait for ever.
-    if (this.settings.role === 'server' && this.isCongested) this.socket.pause();
+    if (!this.#isOver) this.#writer.flush();
   }
 
   /** Says that this end opens nothing more here; the connection ends by itself with its last call. */
@@ -176,18 +133,44 @@ export class Connection {
 
   #read(chunk: Buffer): void {
     if (this.#isOver) return;
+    const failure = this.#decode(chunk);
+    // What came before a broken frame is sound.
+    this.#startTaken();
+    if (failure !== undefined) {
+      this.#fail(this.session.peer === undefined ? whereHelloWasDue(failure) : failure);
+      return;
+    }
+    this.#watchDeadlines();
+    if (this.session.peer === undefined) this.#armHelloTimer();
+  }
+
+  #decode(chunk: Buffer): UdsError | undefined {
     try {
-      this.#dialect ??= this.#detect(chunk);
+      const dialect = this.#dialect ?? this.#speak(this.#detect(chunk));
       const nowMs = performance.now();
-      this.#dialect.decode(chunk, (message) => {
+      dialect.decode(chunk, (message) => {
         if (!this.#isOver) this.session.receive(message, nowMs);
       });
-      this.#watchDeadlines();
-      if (this.session.peer === undefined) this.#armHelloTimer();
+      return undefined;
     } catch (error) {
       if (!(error instanceof UdsError)) throw error;
-      this.#fail(this.session.peer === undefined ? whereHelloWasDue(error) : error);
+      return error;
     }
+  }
+
+  /** Calls start once their whole chunk was read: one that was cancelled in it, or is out of time by now, never starts. */
+  #startTaken(): void {
+    for (const call of this.#taken) {
+      this.session.incoming.expire(performance.now());
+      if (!call.isOver) this.owner.called(this, call);
+    }
+    this.#taken.length = 0;
+  }
+
+  #speak(dialect: Dialect): Dialect {
+    this.#dialect = dialect;
+    this.#writer.open(dialect);
+    return dialect;
   }
 
   #detect(chunk: Buffer): Dialect {
@@ -268,7 +251,7 @@ export class Connection {
     if (!this.#isOver) this.#end(errorOf('CONNECTION_LOST', 'The connection was closed.'));
     const lost =
       this.#error ?? errorOf('CONNECTION_LOST', 'The connection was closed before the event was written.');
-    for (const callback of this.#onWritten.splice(0)) callback(lost);
+    this.#writer.lose(lost);
     this.owner.closed(this, this.#error);
   }
 
@@ -287,6 +270,12 @@ export class Connection {
   #clearHelloTimer(): void {
     clearTimeout(this.#helloTimer);
     this.#helloTimer = undefined;
+  }
+
+  #flushed(): void {
+    this.#watchDeadlines();
+    // A client never stops reading: two ends that both wait for the other to read would wait for ever.
+    if (this.settings.role === 'server' && this.isCongested) this.socket.pause();
   }
 
   #watchDeadlines(): void {

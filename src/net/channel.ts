@@ -1,17 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setMaxListeners } from 'node:events';
 import type { CallRequest, Caller } from '../protocol/call.js';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import { deadlineExceeded } from '../protocol/outgoing-calls.js';
-import { backoffDelayMs, type BackoffSettings } from './backoff.js';
 import { ChannelCall, type WaitingRoom } from './channel-call.js';
-import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
-import { dial, isWorthRetrying } from './dialer.js';
+import { ConnectionPool } from './connection-pool.js';
+import type { Connection, ConnectionOwner } from './connection.js';
+import { redial, type RedialSettings } from './redial.js';
 import { WaitQueue } from './wait-queue.js';
 
-export interface ChannelSettings extends ConnectionSettings, BackoffSettings {
-  readonly path: string;
-  /** How long calls wait for a server that is not there. */
-  readonly connectTimeoutMs: number;
+export interface ChannelSettings extends RedialSettings {
+  /** How many connections the calls are spread over. */
+  readonly connections: number;
   /** Calls and events that may wait to be written. */
   readonly maxQueuedCalls: number;
 }
@@ -22,8 +21,8 @@ export interface ChannelOwner {
 }
 
 /**
- * A client's way to its server: one current connection, dialled when it is needed; calls that wait, in order; and
- * connections that take no more calls and end with their last one.
+ * A client's way to its server: the connections that calls are spread over, dialled when they are needed; calls that
+ * wait, in order; and connections that take no more calls and end with their last one.
  */
 export class Channel {
   readonly #queue: WaitQueue<ChannelCall>;
@@ -32,8 +31,10 @@ export class Channel {
   readonly #room: WaitingRoom;
   readonly #connectionOwner: ConnectionOwner;
   readonly #leaving = new Set<Connection>();
-  #current: Connection | undefined;
+  readonly #pool = new ConnectionPool();
   #dialing: Promise<void> | undefined;
+  /** When a connection that could not be had is tried for again, while others serve. */
+  #dialsAgainAtMs = 0;
   #stopDialing: AbortController | undefined;
   #closing: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
@@ -66,14 +67,14 @@ export class Channel {
     };
   }
 
-  /** The connection that new calls go to, if it stands. */
-  get current(): Connection | undefined {
-    return this.#current;
+  /** The connections that new calls go to. */
+  get connections(): readonly Connection[] {
+    return this.#pool.connections;
   }
 
-  /** Resolves when the server has answered a hello. @throws what `dial` says, within connectTimeoutMs. */
+  /** Resolves when the server has answered the hello of each connection. @throws what `redial` says. */
   async connect(): Promise<void> {
-    if (this.#live === undefined) await this.#dial();
+    if (this.#missing > 0) await this.#dial();
   }
 
   /** Sends a request at once where the connection can take it, else queues it. Errors reach the caller. */
@@ -98,9 +99,9 @@ export class Channel {
   }
 
   #submit(call: ChannelCall): ChannelCall {
-    const current = this.#live;
-    if (current !== undefined && this.#queue.size === 0 && call.canBeWrittenTo(current)) {
-      call.writeTo(current);
+    const connection = this.#queue.size === 0 ? this.#pool.choose(call) : undefined;
+    if (connection !== undefined) {
+      call.writeTo(connection);
     } else if (!this.#queue.add(call)) {
       const { maxQueuedCalls } = this.settings;
       call.fail(
@@ -109,86 +110,86 @@ export class Channel {
           `${maxQueuedCalls} calls wait to be sent already (option maxQueuedCalls): await answers before sending more.`,
         ),
       );
-    } else if (current === undefined) {
-      // What the attempt fails with reaches the queued calls.
-      this.#dial().catch(() => undefined);
+      return call;
     }
+    if (connection === undefined || this.#pool.size < this.settings.connections) this.#dialIfMissing();
     return call;
   }
 
-  /** The current connection, unless it has ended and only its socket's last event is still to come. */
-  get #live(): Connection | undefined {
-    return this.#current?.canWrite === true ? this.#current : undefined;
+  get #missing(): number {
+    return this.settings.connections - this.#pool.liveCount;
   }
 
-  /** Writes what waits, in order, as far as the connection takes it. */
+  /** Writes what waits, in order, as far as the connections take it. */
   #advance(): void {
-    const current = this.#current;
-    for (
-      let call = this.#queue.first;
-      current !== undefined && call !== undefined;
-      call = this.#queue.first
-    ) {
-      if (!call.canBeWrittenTo(current)) break;
+    for (let call = this.#queue.first; call !== undefined; call = this.#queue.first) {
+      const connection = this.#pool.choose(call);
+      if (connection === undefined) break;
       this.#queue.delete(call);
-      call.writeTo(current);
+      call.writeTo(connection);
     }
     this.#settle();
   }
 
+  /** What the attempt fails with reaches the queued calls. */
+  #dialIfMissing(): void {
+    const missing = this.#missing;
+    if (missing === 0) return;
+    const othersServe = missing < this.settings.connections;
+    if (othersServe && performance.now() < this.#dialsAgainAtMs) return;
+    this.#dial().catch(() => undefined);
+  }
+
+  /** Calls wait and nobody takes them. */
+  #dialIfStranded(): void {
+    if (this.#queue.size > 0 && this.#pool.liveCount === 0) this.#dial().catch(() => undefined);
+  }
+
   #dial(): Promise<void> {
-    this.#dialing ??= this.#dialUntilTimeout().finally(() => {
+    this.#dialing ??= this.#dialMissing().finally(() => {
       this.#dialing = undefined;
+      // What was dialled may be lost by now.
+      this.#dialIfStranded();
       this.#settle();
     });
     return this.#dialing;
   }
 
-  async #dialUntilTimeout(): Promise<void> {
-    const { path, connectTimeoutMs } = this.settings;
+  async #dialMissing(): Promise<void> {
     const stop = new AbortController();
     this.#stopDialing = stop;
-    const endsAtMs = performance.now() + connectTimeoutMs;
-    let failure: UdsError | undefined;
-    for (let attempt = 0; ; attempt += 1) {
-      const timeoutMs = Math.max(1, endsAtMs - performance.now());
-      try {
-        await dial(path, this.settings, this.#connectionOwner, timeoutMs, stop.signal);
-        return;
-      } catch (error) {
-        // Where the end of the time cuts a late attempt short, the one before it says more.
-        const isCut = (error as UdsError).code === 'HELLO_TIMEOUT' && timeoutMs < connectTimeoutMs / 2;
-        if (failure === undefined || !isCut) failure = error as UdsError;
-        const delayMs = backoffDelayMs(attempt, this.settings, Math.random());
-        const isLate = performance.now() + delayMs >= endsAtMs;
-        if (isLate || stop.signal.aborted || !isWorthRetrying(failure)) {
-          this.#failQueued(failure);
-          throw failure;
-        }
-        await delay(delayMs, undefined, { signal: stop.signal }).catch(() => undefined);
-      }
-    }
+    // Each attempt listens to it: that many are no leak.
+    setMaxListeners(0, stop.signal);
+    const attempts = Array.from({ length: this.#missing }, () =>
+      redial(this.settings, this.#connectionOwner, stop.signal),
+    );
+    const results = await Promise.allSettled(attempts);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed === undefined) return;
+    this.#dialsAgainAtMs = performance.now() + this.settings.connectTimeoutMs;
+    if (this.#pool.liveCount === 0) this.#failQueued(failed.reason as UdsError);
+    throw failed.reason;
   }
 
   #opened(connection: Connection): void {
-    this.#current = connection;
+    this.#pool.add(connection);
     this.owner.connected(connection);
     this.#advance();
   }
 
   /** The connection takes no more calls: those that come next go to another one. */
   #retire(connection: Connection): void {
-    if (this.#current === connection) this.#current = undefined;
+    this.#pool.delete(connection);
     this.#leaving.add(connection);
     connection.leave();
-    if (this.#queue.size > 0) this.#dial().catch(() => undefined);
+    this.#dialIfStranded();
   }
 
   #closed(connection: Connection, error: UdsError | undefined): void {
     this.#leaving.delete(connection);
-    if (this.#current === connection) this.#current = undefined;
-    if (this.#current === undefined) this.owner.disconnected(error);
-    if (this.#queue.size > 0 && this.#current === undefined) this.#dial().catch(() => undefined);
+    this.#pool.delete(connection);
+    if (this.#pool.size === 0) this.owner.disconnected(error);
+    this.#dialIfStranded();
     this.#settle();
   }
 
@@ -207,7 +208,7 @@ export class Channel {
       if (this.#queue.size === 0) this.#stopDialing?.abort();
       await this.#nextSettling();
     }
-    if (this.#current !== undefined) this.#retire(this.#current);
+    for (const connection of [...this.#pool.connections]) this.#retire(connection);
     while (this.#leaving.size > 0) await this.#nextSettling();
     clearTimeout(timer);
   }
@@ -220,8 +221,7 @@ export class Channel {
     );
     this.#stopDialing?.abort();
     this.#failQueued(error);
-    for (const connection of this.#leaving) connection.close(error);
-    this.#current?.close(error);
+    for (const connection of [...this.#leaving, ...this.#pool.connections]) connection.close(error);
   }
 
   #nextSettling(): Promise<void> {

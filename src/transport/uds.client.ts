@@ -10,7 +10,7 @@ import { AnswerReader } from './uds.answer-reader.js';
 import type { EventSubscription, UdsClientEvents } from './uds.events.js';
 import { type ResolvedClientOptions, resolveClientOptions, type UdsClientOptions } from './uds.options.js';
 import { patternText } from './uds.pattern.js';
-import { UdsRecord } from './uds.record.js';
+import { assertMetadata, UdsRecord } from './uds.record.js';
 import { StreamReader } from './uds.stream-reader.js';
 
 const isNil = (value: unknown): value is null | undefined => value === undefined || value === null;
@@ -108,12 +108,13 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
   override on<Event extends keyof UdsClientEvents>(event: Event, callback: UdsClientEvents[Event]): void {
     const subscription = { event: String(event), callback: callback as EventSubscription['callback'] };
     this.#subscriptions.push(subscription);
-    if (event !== 'connect') this.#channel.current?.socket.on(subscription.event, subscription.callback);
+    if (event === 'connect') return;
+    for (const { socket } of this.#channel.connections) socket.on(subscription.event, subscription.callback);
   }
 
-  /** The connected `net.Socket`. @throws Error where there is none. */
+  /** The connected `net.Socket`, the first where there are several. @throws Error where there is none. */
   override unwrap<T>(): T {
-    const socket = this.#channel.current?.socket;
+    const socket = this.#channel.connections[0]?.socket;
     if (socket === undefined) throw new Error('Not initialized. Please call the "connect" method first.');
     return socket as T;
   }
@@ -166,6 +167,7 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
     const pattern: unknown = packet.pattern;
     const record = given instanceof UdsRecord ? given : undefined;
     const data: unknown = record === undefined ? given : record.data;
+    if (attached !== undefined) assertMetadata(attached);
     const metadata = record?.metadata === undefined ? attached : { ...record.metadata, ...attached };
     const limitMs = record?.timeoutMs ?? this.#options.requestTimeoutMs;
     const deadlineMs = limitMs === 0 ? Infinity : performance.now() + limitMs;

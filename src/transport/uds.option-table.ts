@@ -149,6 +149,15 @@ export const OPTION_TABLE = [
     says: 'How long an existing socket file is asked who lives there; silence counts as alive.',
   },
   {
+    name: 'connections',
+    side: 'client',
+    default: 1,
+    unit: 'count',
+    min: 1,
+    max: 1024,
+    says: 'Connections that calls are spread over; calls keep their order within each of them.',
+  },
+  {
     name: 'connectTimeoutMs',
     side: 'client',
     default: 2000,

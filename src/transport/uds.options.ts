@@ -1,6 +1,7 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { errorOf } from '../protocol/errors.js';
 import { OPTION_TABLE, type OptionRow, type OptionSide } from './uds.option-table.js';
+import { show } from './uds.show.js';
 
 /** What both ends take. */
 export interface UdsSharedOptions {
@@ -48,6 +49,8 @@ export interface UdsServerOptions extends UdsSharedOptions {
 
 /** What `new UdsClient` and `udsClient` take. */
 export interface UdsClientOptions extends UdsSharedOptions {
+  /** Connections that calls are spread over; calls keep their order within each of them. Default: 1; from 1 to 1,024. */
+  readonly connections?: number;
   /** How long connect() and the calls that wait for it try to reach a server. Default: 2,000 ms; from 1 to 2,147,483,647. */
   readonly connectTimeoutMs?: number;
   /** How long a call waits for its first answer; 0 waits for ever. Default: 30,000 ms; from 0 to 2,147,483,647. */
@@ -133,11 +136,6 @@ function numberOf(row: OptionRow, value: unknown): number | undefined {
     'INVALID_OPTION',
     `Option ${row.name} must be a whole number from ${showBound(row, row.min)} to ${showBound(row, row.max)}, got ${show(value)}.`,
   );
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 function showBound(row: OptionRow, bound: number): string {

@@ -1,14 +1,43 @@
 import { errorOf } from '../protocol/errors.js';
 import { isMetadata, type Metadata } from '../protocol/payload-codec.js';
+import { show } from './uds.show.js';
+
+const MAX_TIMEOUT_MS = 0x7fffffff;
+
+/** @throws UsageError INVALID_RECORD where it is no object of strings. */
+export function assertMetadata(metadata: unknown): asserts metadata is Metadata {
+  if (!isMetadata(metadata))
+    throw errorOf('INVALID_RECORD', 'Metadata must be an object whose values are strings.');
+}
+
+function assertTimeoutMs(timeoutMs: unknown): void {
+  if (Number.isInteger(timeoutMs) && (timeoutMs as number) >= 0 && (timeoutMs as number) <= MAX_TIMEOUT_MS)
+    return;
+  throw errorOf(
+    'INVALID_RECORD',
+    `The timeout of a call must be a whole number of ms from 0 to ${MAX_TIMEOUT_MS}, got ${show(timeoutMs)}.`,
+  );
+}
+
+function assertSignal(signal: unknown): void {
+  // By shape: inside a test runner or another realm the class is another one.
+  if (typeof (signal as AbortSignal | null | undefined)?.addEventListener === 'function') return;
+  throw errorOf('INVALID_RECORD', 'The signal of a call must be an AbortSignal.');
+}
 
 /** A payload together with what this one call asks for. Made by UdsRecordBuilder, given to `send`, `emit` or `stream`. */
 export class UdsRecord<T = unknown> {
+  /** @throws UsageError INVALID_RECORD */
   constructor(
     readonly data: T,
     readonly metadata: Metadata | undefined,
     readonly timeoutMs: number | undefined,
     readonly signal: AbortSignal | undefined,
-  ) {}
+  ) {
+    if (metadata !== undefined) assertMetadata(metadata);
+    if (timeoutMs !== undefined) assertTimeoutMs(timeoutMs);
+    if (signal !== undefined) assertSignal(signal);
+  }
 }
 
 /**
@@ -29,8 +58,7 @@ export class UdsRecordBuilder<T = unknown> {
    * @throws UsageError INVALID_RECORD where a value is no string.
    */
   setMetadata(metadata: Metadata): this {
-    if (!isMetadata(metadata))
-      throw errorOf('INVALID_RECORD', 'Metadata must be an object whose values are strings.');
+    assertMetadata(metadata);
     this.#metadata = { ...metadata };
     return this;
   }
@@ -40,12 +68,7 @@ export class UdsRecordBuilder<T = unknown> {
    * @throws UsageError INVALID_RECORD
    */
   setTimeoutMs(timeoutMs: number): this {
-    if (!Number.isInteger(timeoutMs) || timeoutMs < 0 || timeoutMs > 0x7fffffff) {
-      throw errorOf(
-        'INVALID_RECORD',
-        `The timeout of a call must be a whole number of ms from 0 to 2147483647, got ${String(timeoutMs)}.`,
-      );
-    }
+    assertTimeoutMs(timeoutMs);
     this.#timeoutMs = timeoutMs;
     return this;
   }
@@ -55,10 +78,7 @@ export class UdsRecordBuilder<T = unknown> {
    * @throws UsageError INVALID_RECORD
    */
   setSignal(signal: AbortSignal): this {
-    // By shape: inside a test runner or another realm the class is another one.
-    if (typeof (signal as AbortSignal | undefined)?.addEventListener !== 'function') {
-      throw errorOf('INVALID_RECORD', 'The signal of a call must be an AbortSignal.');
-    }
+    assertSignal(signal);
     this.#signal = signal;
     return this;
   }

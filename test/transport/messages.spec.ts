@@ -159,6 +159,19 @@ describe('send', () => {
     });
   });
 
+  it('fails a call or event of its own with INVALID_RECORD where the hook adds what is no metadata', async () => {
+    const { client, log } = await serveAndConnect([Answers]);
+    client.setOnDispatchHook((packet) => {
+      if (packet.data === 'bad') Object.assign(packet, { metadata: { tenant: 5 } });
+    });
+    const refused = { code: 'INVALID_RECORD' };
+    await expect(lastValueFrom(client.send('metadata', 'bad'))).rejects.toMatchObject(refused);
+    await expect(lastValueFrom(client.emit('metadata', 'bad'))).rejects.toMatchObject(refused);
+    await expect(client.stream('metadata', 'bad').next()).rejects.toMatchObject(refused);
+    expect(await lastValueFrom(client.send('metadata', 'good'))).toMatchObject({ metadata: 'absent' });
+    expect(log.troubles).toEqual([]);
+  });
+
   it('gives undefined metadata where the caller attached none', async () => {
     const { client } = await serveAndConnect([Answers]);
     expect(await lastValueFrom(client.send('metadata', 1))).toMatchObject({ metadata: 'absent' });

@@ -53,6 +53,15 @@ describe('UdsRecordBuilder', () => {
     },
   );
 
+  it.each([[{}], [() => 5], [Symbol('5')], [{ toString: () => asAny(null) }]])(
+    'refuses a timeout that has no text of its own: %p',
+    (timeoutMs) => {
+      expect(() => new UdsRecordBuilder(1).setTimeoutMs(asAny(timeoutMs))).toThrow(
+        expect.objectContaining({ code: 'INVALID_RECORD' }),
+      );
+    },
+  );
+
   it.each([0, 1, 2 ** 31 - 1])('takes a timeout of %d', (timeoutMs) => {
     expect(new UdsRecordBuilder(1).setTimeoutMs(timeoutMs).build().timeoutMs).toBe(timeoutMs);
   });
@@ -65,4 +74,18 @@ describe('UdsRecordBuilder', () => {
       );
     },
   );
+});
+
+describe('a UdsRecord made without its builder', () => {
+  it.each<[string, unknown, unknown, unknown]>([
+    ['metadata', { a: 1 }, undefined, undefined],
+    ['timeout', undefined, NaN, undefined],
+    ['timeout', undefined, -1, undefined],
+    ['timeout', undefined, '5', undefined],
+    ['signal', undefined, undefined, {}],
+  ])('is refused with INVALID_RECORD where its %s is wrong', (_which, metadata, timeoutMs, signal) => {
+    expect(() => new UdsRecord(1, asAny(metadata), asAny(timeoutMs), asAny(signal))).toThrow(
+      expect.objectContaining({ code: 'INVALID_RECORD' }),
+    );
+  });
 });

@@ -31,6 +31,15 @@ const bad: Record<string, () => unknown> = {
       throw new Error('broken');
     },
   }),
+  'a Proxy that throws': () =>
+    new Proxy(
+      {},
+      {
+        ownKeys(): never {
+          throw new Error('broken');
+        },
+      },
+    ),
   'a toJSON that throws': () => ({
     toJSON(): never {
       throw new Error('broken');

@@ -1,0 +1,41 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { UdsError } from '../protocol/errors.js';
+import { backoffDelayMs, type BackoffSettings } from './backoff.js';
+import type { ConnectionOwner, ConnectionSettings } from './connection.js';
+import { dial, isWorthRetrying } from './dialer.js';
+
+export interface RedialSettings extends ConnectionSettings, BackoffSettings {
+  readonly path: string;
+  /** How long a server that is not there is waited for. */
+  readonly connectTimeoutMs: number;
+}
+
+/**
+ * Dials until there is a connection, as long as a server that is being started or restarted explains the failures.
+ *
+ * @throws UdsError within connectTimeoutMs: what the last telling attempt failed with.
+ */
+export async function redial(
+  settings: RedialSettings,
+  owner: ConnectionOwner,
+  stop: AbortSignal,
+): Promise<void> {
+  const { path, connectTimeoutMs } = settings;
+  const endsAtMs = performance.now() + connectTimeoutMs;
+  let failure: UdsError | undefined;
+  for (let attempt = 0; ; attempt += 1) {
+    const timeoutMs = Math.max(1, endsAtMs - performance.now());
+    try {
+      await dial(path, settings, owner, timeoutMs, stop);
+      return;
+    } catch (error) {
+      // Where the end of the time cuts a late attempt short, the one before it says more.
+      const isCut = (error as UdsError).code === 'HELLO_TIMEOUT' && timeoutMs < connectTimeoutMs / 2;
+      if (failure === undefined || !isCut) failure = error as UdsError;
+      const delayMs = backoffDelayMs(attempt, settings, Math.random());
+      const isLate = performance.now() + delayMs >= endsAtMs;
+      if (isLate || stop.aborted || !isWorthRetrying(failure)) throw failure;
+      await delay(delayMs, undefined, { signal: stop }).catch(() => undefined);
+    }
+  }
+}

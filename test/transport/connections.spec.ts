@@ -1,0 +1,191 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import type { Socket } from 'node:net';
+import { lastValueFrom } from 'rxjs';
+import { UdsContext } from '../../src/index.js';
+import { clientOf, serve, socketPath } from '../support/nest.js';
+import { Gate, until } from '../support/wait.js';
+
+let gate = new Gate();
+/** What came through each connection, in order. */
+let arrived = new Map<Socket, unknown[]>();
+
+beforeEach(() => {
+  gate = new Gate();
+  arrived = new Map();
+});
+
+const counts = (): number[] => [...arrived.values()].map(({ length }) => length);
+const all = (): unknown[] => [...arrived.values()].flat();
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+@Controller()
+class Answers {
+  @MessagePattern('ping')
+  ping(@Payload() data: unknown, @Ctx() context: UdsContext): unknown {
+    this.note(context, data);
+    return data;
+  }
+
+  @EventPattern('noted')
+  note(@Ctx() context: UdsContext, @Payload() data: unknown): void {
+    const socket = context.getSocketRef();
+    arrived.set(socket, [...(arrived.get(socket) ?? []), data]);
+  }
+
+  @MessagePattern('gated')
+  async gated(@Payload() data: unknown, @Ctx() context: UdsContext): Promise<unknown> {
+    this.note(context, data);
+    await gate.opened;
+    return data;
+  }
+
+  @MessagePattern('stats')
+  stats(@Ctx() context: UdsContext): unknown {
+    return context.stats();
+  }
+}
+
+describe('a client', () => {
+  it('has one connection where it was asked for no more', async () => {
+    const { path } = await serve([Answers]);
+    const client = clientOf(path);
+    await Promise.all(upTo(100).map((data) => lastValueFrom(client.send('ping', data))));
+    expect(counts()).toEqual([100]);
+  });
+
+  it('spreads the calls that are in flight evenly over its connections', async () => {
+    const { path } = await serve([Answers]);
+    const client = clientOf(path, { connections: 4 });
+    await client.connect();
+    const answers = upTo(100).map((data) => lastValueFrom(client.send('gated', data)));
+    await until(() => all().length === 100, 'all run');
+    expect(counts()).toEqual([25, 25, 25, 25]);
+    gate.open();
+    expect(await Promise.all(answers)).toEqual(upTo(100));
+  });
+
+  it('has its connections take turns where nothing is in flight, for events too', async () => {
+    const { path } = await serve([Answers]);
+    const client = clientOf(path, { connections: 4 });
+    await client.connect();
+    for (const data of upTo(8)) await lastValueFrom(client.send('ping', data));
+    for (const data of upTo(8)) await lastValueFrom(client.emit('noted', data));
+    await until(() => all().length === 16, 'all ran');
+    expect(counts()).toEqual([4, 4, 4, 4]);
+  });
+
+  it('keeps the order of messages and events within each connection', async () => {
+    const { path } = await serve([Answers]);
+    const client = clientOf(path, { connections: 3 });
+    await client.connect();
+    for (const data of upTo(300)) {
+      if (data % 2 === 0) client.emit('noted', data);
+      else client.send('ping', data).subscribe();
+    }
+    await until(() => all().length === 300, 'all ran');
+    const byNumber = (one: unknown, other: unknown): number => Number(one) - Number(other);
+    for (const data of arrived.values()) expect(data).toEqual([...data].sort(byNumber));
+    expect(all().sort(byNumber)).toEqual(upTo(300));
+  });
+
+  it('sends what was called before any connection stood', async () => {
+    const { path } = await serve([Answers]);
+    const client = clientOf(path, { connections: 3 });
+    const answers = upTo(50).map((data) => lastValueFrom(client.send('ping', data)));
+    expect(await Promise.all(answers)).toEqual(upTo(50));
+    await client.connect();
+    expect(await lastValueFrom(client.send('stats', 1))).toMatchObject({ connections: 3 });
+  });
+
+  it('hears the events of each of its sockets, and is disconnected with the last one alone', async () => {
+    const { path } = await serve([Answers]);
+    const client = clientOf(path, { connections: 2 });
+    const states: string[] = [];
+    let closes = 0;
+    client.status.subscribe((state) => states.push(state));
+    await client.connect();
+    client.on('close', () => (closes += 1));
+    client.unwrap<Socket>().destroy();
+    await until(() => closes === 1, 'the first socket closed');
+    expect(states).toEqual(['connected']);
+    client.unwrap<Socket>().destroy();
+    await until(() => closes === 2, 'the second socket closed');
+    expect(states).toEqual(['connected', 'disconnected']);
+  });
+
+  it('closes them all, once what runs on each is over', async () => {
+    const { path } = await serve([Answers]);
+    const client = clientOf(path, { connections: 3 });
+    await client.connect();
+    const answers = upTo(6).map((data) => lastValueFrom(client.send('gated', data)));
+    await until(() => all().length === 6, 'all run');
+    const sockets = [...arrived.keys()];
+    const closed = client.close();
+    gate.open();
+    expect(await Promise.all(answers)).toEqual(upTo(6));
+    await closed;
+    await until(() => sockets.every(({ destroyed }) => destroyed), 'the server saw each of them end');
+  });
+});
+
+describe('one connection of several that is lost', () => {
+  it('fails its own calls alone, and the next call brings it back', async () => {
+    const { path } = await serve([Answers]);
+    const client = clientOf(path, { connections: 3 });
+    await client.connect();
+    const answers = upTo(9).map((data) => lastValueFrom(client.send('gated', data)));
+    const settled = Promise.allSettled(answers);
+    await until(() => all().length === 9, 'all run');
+    client.unwrap<Socket>().destroy();
+    await expect(answers[0]).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    gate.open();
+    const results = await settled;
+    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(3);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(6);
+    await lastValueFrom(client.send('ping', 1));
+    await client.connect();
+    expect(await lastValueFrom(client.send('stats', 1))).toMatchObject({ connections: 3 });
+  });
+});
+
+describe('a server that takes fewer connections than the client asks for', () => {
+  it('has connect() fail, serves the calls, and is asked again once there is room', async () => {
+    const { path, log } = await serve([Answers], { maxConnections: 2 });
+    const other = clientOf(path);
+    await other.connect();
+    const client = clientOf(path, { connections: 2, connectTimeoutMs: 500 });
+    await expect(client.connect()).rejects.toMatchObject({ code: 'HELLO_LOST' });
+    const refused = log.troubles.length;
+    expect(refused).toBeGreaterThan(0);
+    // Each call could ask again, and none does so soon.
+    for (const data of upTo(50)) expect(await lastValueFrom(client.send('ping', data))).toBe(data);
+    expect(log.troubles).toHaveLength(refused);
+
+    await other.close();
+    let connections = 0;
+    while (connections < 2) {
+      ({ connections } = await lastValueFrom(client.send<{ connections: number }>('stats', 1)));
+      await client.connect().catch(() => undefined);
+    }
+  });
+});
+
+describe('a server that is replaced', () => {
+  it('is left by all connections of a client, and each call is answered by one of the two', async () => {
+    const path = socketPath();
+    const old = await serve([Answers], { path });
+    const client = clientOf(path, { connections: 3 });
+    await client.connect();
+    const running = upTo(6).map((data) => lastValueFrom(client.send('gated', data)));
+    await until(() => all().length === 6, 'all run');
+    const closed = old.app.close();
+    gate.open();
+    expect(await Promise.all(running)).toEqual(upTo(6));
+    await closed;
+    await serve([Answers], { path });
+    await client.connect();
+    expect(await lastValueFrom(client.send('stats', 1))).toMatchObject({ connections: 3 });
+  });
+});

@@ -1,0 +1,12 @@
+import { around } from './around.mjs';
+import { calls } from './calls.mjs';
+import { net } from './net.mjs';
+import { protocol } from './protocol.mjs';
+import { transport } from './transport.mjs';
+
+/**
+ * Each entry takes one promise out of the source: `from` (which occurs once in `file`) becomes `to`, and then a test of
+ * `spec`, chosen by `name` where one is given, must fail. `builds`: the test runs dist, so it is built with the edit.
+ * `keeps`: the sentence of docs/promises.md that the test holds.
+ */
+export const mutants = [...protocol, ...net, ...calls, ...transport, ...around];

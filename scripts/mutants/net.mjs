@@ -1,0 +1,150 @@
+import { group } from './group.mjs';
+
+export const net = [
+  ...group('test/net/socket-file.spec.ts', [
+    {
+      says: 'a path that is too long is refused',
+      file: 'src/net/socket-path.ts',
+      from: 'if (length <= limit) return;',
+      to: 'if (length >= 0) return;',
+      name: 'is too long',
+    },
+    {
+      says: 'what is no socket is never removed',
+      file: 'src/net/socket-file.ts',
+      from: 'if (!found.isSocket()) {',
+      to: 'if (found.isFIFO()) {',
+      name: 'file',
+    },
+    {
+      says: 'a live server is never replaced',
+      file: 'src/net/socket-file.ts',
+      from: "if (owner === 'stale') return;",
+      to: 'if (owner !== undefined) return;',
+      name: 'with a live server',
+    },
+    {
+      says: 'a stale file is replaced',
+      file: 'src/net/listener.ts',
+      from: "return 'stale';",
+      to: 'return { pid };',
+      name: 'is stale: it is replaced',
+    },
+    {
+      says: 'the mode is the one asked for',
+      file: 'src/net/socket-file.ts',
+      from: 'await chmod(bound, settings.mode);',
+      to: '',
+      name: 'is as asked for',
+    },
+    {
+      says: 'the mode is right from the first moment',
+      file: 'src/net/socket-file.ts',
+      from: '    await chmod(bound, settings.mode);',
+      to: '    setTimeout(() => void chmod(path, settings.mode).catch(() => undefined), 30);',
+      name: 'is right from the first moment',
+    },
+    {
+      says: "a successor's file is left alone",
+      file: 'src/net/socket-file.ts',
+      from: 'if (found.dev === dev && found.ino === ino) await unlink(path);',
+      to: 'await unlink(path);',
+      name: "leaves a successor's file alone",
+    },
+    {
+      says: 'the file is taken away on close',
+      file: 'src/net/listener.ts',
+      from: 'await file?.remove();',
+      to: 'await Promise.resolve(file);',
+      name: 'takes the file away',
+    },
+    {
+      says: 'a missing directory is told as such',
+      file: 'src/net/socket-file.ts',
+      from: "errno === 'ENOENT' && (await isMissing(directory))",
+      to: "errno === 'E'",
+      name: 'in a directory that is missing',
+    },
+  ]),
+  ...group('test/net/connect.spec.ts', [
+    {
+      says: 'connect() settles though a server never answers',
+      file: 'src/net/dialer.ts',
+      from: '      connection.close(error);\n      reject(error);',
+      to: '',
+      name: 'never answers the hello',
+    },
+    {
+      says: 'a client waits for a server that comes within connectTimeoutMs',
+      file: 'src/net/dialer.ts',
+      from: "error.code === 'SERVER_NOT_FOUND' ||",
+      to: '',
+      name: 'connects once one comes',
+    },
+  ]),
+  ...group('test/net/bad-input.spec.ts', [
+    {
+      says: 'a peer that closes inside a frame is told from one that leaves',
+      file: 'src/net/connection.ts',
+      from: 'this.#dialect?.end();',
+      to: '',
+      name: 'FRAME_CUT',
+    },
+    {
+      says: 'a hello that takes too long is cut',
+      file: 'src/net/connection.ts',
+      from: 'if (this.session.peer === undefined) this.#armHelloTimer();',
+      to: '',
+      name: 'HELLO_TIMEOUT',
+    },
+    {
+      says: 'a first byte of no dialect is refused',
+      file: 'src/protocol/dialects/detect.ts',
+      from: 'firstByte === BINARY_FIRST_BYTE ?',
+      to: 'firstByte >= BINARY_FIRST_BYTE ?',
+      name: 'UNKNOWN_DIALECT',
+    },
+    {
+      says: 'what a peer sends can not forge a line of log',
+      file: 'src/transport/uds.server.ts',
+      from: '(client ${JSON.stringify(peer.name)}, pid ${peer.pid})',
+      to: '(client ${peer.name}, pid ${peer.pid})',
+      name: 'forge',
+    },
+  ]),
+  ...group('test/net/backpressure.spec.ts', [
+    {
+      says: 'a server stops reading whom it can not write to',
+      file: 'src/net/connection.ts',
+      from: 'this.isCongested) this.socket.pause();',
+      to: 'this.isCongested) void 0;',
+      name: 'is read no further',
+    },
+    {
+      says: 'a client lets calls wait where too much is packed already',
+      file: 'src/net/channel-call.ts',
+      from: '|| connection.isCongested) return false;',
+      to: ') return false;',
+      name: 'has no more than maxBufferedBytes',
+    },
+  ]),
+  ...group('test/net/stream-pace.spec.ts', [
+    {
+      says: 'a stream holds back while the socket takes no more',
+      file: 'src/protocol/incoming-calls.ts',
+      from: '&& !this.sink.isCongested;',
+      to: ';',
+      name: 'pauses while the socket',
+    },
+  ]),
+  ...group('test/net/no-hello.spec.ts', [
+    {
+      says: 'nothing that fails before a hello may have run',
+      file: 'src/net/dialer.ts',
+      from: "    'HELLO_LOST',\n",
+      to: "    'CONNECTION_LOST',\n",
+      name: 'HELLO_LOST',
+      spec: 'test/net/connect.spec.ts',
+    },
+  ]),
+];

@@ -116,7 +116,9 @@ function uncovered() {
   const promises = [...page.matchAll(/^- (.*)$/gm)].map(([, sentence]) => sentence);
   const kept = mutants.flatMap(({ keeps }) => keeps ?? []);
   return [
-    ...promises.filter((promise) => !kept.includes(promise)).map((promise) => `no edit takes out: ${promise}`),
+    ...promises
+      .filter((promise) => !kept.includes(promise))
+      .map((promise) => `no edit takes out: ${promise}`),
     ...kept.filter((sentence) => !promises.includes(sentence)).map((sentence) => `no promise: ${sentence}`),
   ];
 }

@@ -20,6 +20,7 @@ export const calls = [
   ...group('test/transport/cancel.spec.ts', [
     {
       says: "unsubscribing aborts the handler's signal",
+      keeps: 'A cancel aborts `context.signal`.',
       file: 'src/transport/uds.server.ts',
       from: 'context.abort(reason);',
       to: '',
@@ -27,6 +28,7 @@ export const calls = [
     },
     {
       says: 'unsubscribing tears the Observable down',
+      keeps: "A cancel tears the handler's Observable down.",
       file: 'src/transport/uds.answer.ts',
       from: 'this.#subscription?.unsubscribe();',
       to: '',
@@ -34,6 +36,7 @@ export const calls = [
     },
     {
       says: "a cancel calls the iterator's return()",
+      keeps: "A cancel calls the iterator's `return()`, so that a generator's `finally` runs.",
       file: 'src/transport/uds.answer-stream.ts',
       from: 'pulled?.return();',
       to: '',
@@ -41,6 +44,7 @@ export const calls = [
     },
     {
       says: 'unsubscribing tells the server',
+      keeps: 'Unsubscribing sends one CANCEL.',
       file: 'src/transport/uds.client.ts',
       from: 'return () => call.cancel();',
       to: 'return () => undefined;',
@@ -48,6 +52,7 @@ export const calls = [
     },
     {
       says: 'an AbortSignal cancels its call',
+      keeps: 'An AbortSignal cancels its call, which fails with CALL_ABORTED.',
       file: 'src/transport/uds.abortable-call.ts',
       from: "signal.addEventListener('abort', this.#abort);",
       to: '',
@@ -56,6 +61,7 @@ export const calls = [
     },
     {
       says: 'a peer that leaves cancels what ran for it',
+      keeps: 'A peer that leaves cancels all that runs for it.',
       file: 'src/protocol/session.ts',
       from: 'this.incoming.close(error);',
       to: '',
@@ -65,6 +71,7 @@ export const calls = [
   ...group('test/transport/deadline.spec.ts', [
     {
       says: 'a call has a time limit by default, and may have its own',
+      keeps: 'A call waits `requestTimeoutMs` for its first answer, or as long as its own record says.',
       file: 'src/transport/uds.client.ts',
       from: 'const limitMs = record?.timeoutMs ?? this.#options.requestTimeoutMs;',
       to: 'const limitMs = 0;',
@@ -72,6 +79,7 @@ export const calls = [
     },
     {
       says: 'a call that waits to be sent runs out of time too',
+      keeps: 'A call that is out of time while it waits to be sent is never sent.',
       file: 'src/net/wait-queue.ts',
       from: 'this.#timer.arm(item.deadlineMs);',
       to: '',
@@ -81,6 +89,8 @@ export const calls = [
   ...group('test/transport/streams.spec.ts', [
     {
       says: 'an Observable too far ahead of its reader is torn down',
+      keeps:
+        'An Observable that is too far ahead of its reader is torn down, and its call fails with STREAM_OVERFLOW.',
       file: 'src/transport/uds.answer-stream.ts',
       from: 'if (this.#keptBytes <= maxStreamBufferBytes) {',
       to: 'if (this.#keptBytes >= 0) {',
@@ -88,6 +98,7 @@ export const calls = [
     },
     {
       says: 'an async generator is flattened',
+      keeps: 'An async iterable streams, returned by a handler or emitted by its Observable.',
       file: 'src/transport/uds.iterable.ts',
       from: "return typeof open === 'function' ||",
       to: 'return',
@@ -97,12 +108,14 @@ export const calls = [
   ...group('test/transport/stream-reader.spec.ts', [
     {
       says: 'a generator is paused while nobody reads',
+      keeps: 'An iterable is pulled no faster than its reader takes, counted in bytes.',
       file: 'src/protocol/incoming-calls.ts',
       from: 'return call.creditBytes > 0 &&',
       to: 'return',
     },
     {
       says: 'leaving the loop cancels the call',
+      keeps: '`UdsClient.stream()` grants credit as it is read, and leaving its loop cancels the call.',
       file: 'src/transport/uds.stream-reader.ts',
       from: '    this.#failure = undefined;\n    this.#call?.cancel();',
       to: '    this.#failure = undefined;',
@@ -111,6 +124,7 @@ export const calls = [
   ...group('test/transport/events.spec.ts', [
     {
       says: 'emit completes once the event is written, and not before',
+      keeps: "`emit` gives one `undefined` and completes once the system has taken the event's bytes.",
       file: 'src/net/frame-writer.ts',
       from: 'this.#onWritten.push(written);',
       to: 'written(undefined);',
@@ -118,6 +132,7 @@ export const calls = [
     },
     {
       says: 'events and messages keep their order',
+      keeps: 'Messages and events of one connection start in the order in which they were sent.',
       file: 'src/net/channel.ts',
       from: 'this.#queue.size === 0 ? this.#pool.choose(call) : undefined;',
       to: 'this.#pool.choose(call);',
@@ -142,6 +157,7 @@ export const calls = [
     },
     {
       says: 'a server that closes tells its clients, and they leave',
+      keeps: 'Clients are told, finish there what runs, and send new calls to another server.',
       file: 'src/net/listener.ts',
       from: 'else connection.leave();',
       to: '',
@@ -150,6 +166,7 @@ export const calls = [
   ...group('test/transport/close.spec.ts', [
     {
       says: "a client's close waits for what runs",
+      keeps: "A client's close sends what waits and finishes what runs.",
       file: 'src/net/channel.ts',
       from: 'while (this.#leaving.size > 0) await this.#nextSettling();',
       to: 'this.#cut();',
@@ -157,6 +174,7 @@ export const calls = [
     },
     {
       says: "a server's close waits for what runs",
+      keeps: 'A server that closes takes its path away, then finishes what runs.',
       file: 'src/net/listener.ts',
       from: 'while (this.#connections.size > 0 && !this.#isCut) {',
       to: 'this.#cut();\n    while (this.#connections.size < 0) {',
@@ -164,6 +182,8 @@ export const calls = [
     },
     {
       says: 'a close cuts after closeTimeoutMs',
+      keeps:
+        'What is not done after `closeTimeoutMs` is cut; the last word says which request was taken last, so that the others may be sent again.',
       file: 'src/net/listener.ts',
       from: 'const timer = setTimeout(() => this.#cut(), closeTimeoutMs);',
       to: 'const timer = setTimeout(() => undefined, closeTimeoutMs);',
@@ -179,6 +199,7 @@ export const calls = [
     },
     {
       says: 'a cancelled call closes its span',
+      keeps: 'Processing hooks end once on every path, also when the cancel comes while a guard still waits.',
       file: 'src/transport/uds.answer.ts',
       from: '    this.#stream?.stop();\n    this.reply.end();',
       to: '    this.#stream?.stop();',

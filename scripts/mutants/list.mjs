@@ -1,6 +1,7 @@
 import { around } from './around.mjs';
 import { calls } from './calls.mjs';
 import { net } from './net.mjs';
+import { promises } from './promises.mjs';
 import { protocol } from './protocol.mjs';
 import { transport } from './transport.mjs';
 
@@ -9,4 +10,4 @@ import { transport } from './transport.mjs';
  * `spec`, chosen by `name` where one is given, must fail. `builds`: the test runs dist, so it is built with the edit.
  * `keeps`: the sentence of docs/promises.md that the test holds.
  */
-export const mutants = [...protocol, ...net, ...calls, ...transport, ...around];
+export const mutants = [...protocol, ...net, ...calls, ...promises, ...transport, ...around];

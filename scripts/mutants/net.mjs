@@ -69,6 +69,7 @@ export const net = [
   ...group('test/net/connect.spec.ts', [
     {
       says: 'connect() settles though a server never answers',
+      keeps: '`connect()` settles within `connectTimeoutMs`, whatever the other end does.',
       file: 'src/net/dialer.ts',
       from: '      connection.close(error);\n      reject(error);',
       to: '',
@@ -76,6 +77,7 @@ export const net = [
     },
     {
       says: 'a client waits for a server that comes within connectTimeoutMs',
+      keeps: 'A server that comes within that time is reached.',
       file: 'src/net/dialer.ts',
       from: "error.code === 'SERVER_NOT_FOUND' ||",
       to: '',
@@ -115,6 +117,7 @@ export const net = [
   ...group('test/net/backpressure.spec.ts', [
     {
       says: 'a server stops reading whom it can not write to',
+      keeps: 'A server stops reading a peer that does not read; a client never stops.',
       file: 'src/net/connection.ts',
       from: 'this.isCongested) this.socket.pause();',
       to: 'this.isCongested) void 0;',
@@ -140,6 +143,7 @@ export const net = [
   ...group('test/net/no-hello.spec.ts', [
     {
       says: 'nothing that fails before a hello may have run',
+      keeps: "What fails before the server's hello has certainly not run.",
       file: 'src/net/dialer.ts',
       from: "    'HELLO_LOST',\n",
       to: "    'CONNECTION_LOST',\n",

@@ -135,12 +135,14 @@ export const protocol = [
     },
     {
       says: 'nothing is sent for a call that is over',
+      keeps: 'Nothing is sent for a call after its CANCEL.',
       file: 'src/protocol/incoming-calls.ts',
       from: 'if (call.isEvent || !this.#end(call)) return undefined;',
       to: 'if (call.isEvent || (!this.#end(call) && call.isEvent)) return undefined;',
     },
     {
       says: 'a call that ends by itself sends no CANCEL',
+      keeps: 'A call that ends by itself sends no CANCEL.',
       file: 'src/protocol/outgoing-calls.ts',
       from: '      this.#finish(call);\n      if (message.type !== FrameType.ERROR)',
       to: '      if (message.type !== FrameType.ERROR)',
@@ -155,6 +157,7 @@ export const protocol = [
     },
     {
       says: 'events need credit',
+      keeps: 'Events have a bound of their own, which the server tells in its hello.',
       file: 'src/protocol/incoming-calls.ts',
       from: 'if (this.#eventsTaken >= this.settings.maxEvents) {',
       to: 'if (this.#eventsTaken < 0) {',
@@ -199,6 +202,7 @@ export const protocol = [
     },
     {
       says: 'the end of a connection fails every call once',
+      keeps: 'A call that may have run fails with CONNECTION_LOST, and is never sent twice.',
       file: 'src/protocol/session.ts',
       from: 'this.outgoing.close(error);',
       to: '',
@@ -207,12 +211,14 @@ export const protocol = [
   ...group('test/protocol/session-deadlines.spec.ts', [
     {
       says: 'the time left is computed as the request is written',
+      keeps: 'The time left travels, computed when the request is written.',
       file: 'src/protocol/outgoing-calls.ts',
       from: 'Math.ceil(request.deadlineMs - nowMs)',
       to: 'Math.ceil(request.deadlineMs)',
     },
     {
       says: 'the server stops working on what nobody waits for',
+      keeps: 'The server stops a call that is out of time, and says nothing more for it.',
       file: 'src/protocol/session.ts',
       from: 'this.incoming.expire(nowMs);',
       to: '',

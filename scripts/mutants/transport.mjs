@@ -42,6 +42,7 @@ export const transport = [
   ...group('test/transport/refusals.spec.ts', [
     {
       says: 'an answer that can not be written is told to its caller',
+      keeps: "What can't be written ends its own call with a code and one line of log, and nothing else.",
       file: 'src/protocol/incoming-calls.ts',
       from: '      refusal = unwritable(error);\n      this.#writeError(call.id, refusal);',
       to: '      refusal = unwritable(error);',
@@ -49,6 +50,7 @@ export const transport = [
     },
     {
       says: 'the wait queue is bounded',
+      keeps: 'Requests in flight, events under way, and calls that wait each have a limit with a code.',
       file: 'src/net/wait-queue.ts',
       from: 'if (this.#waiting.size >= this.maxSize) return false;',
       to: '',
@@ -72,6 +74,7 @@ export const transport = [
     },
     {
       says: 'a deserializer that takes its time does not change the order',
+      keeps: 'A deserializer that takes its time does not change the order.',
       file: 'src/transport/uds.in-order.ts',
       from: 'if (this.#tail !== undefined) {',
       to: 'if (this.#tail === null) {',

@@ -1,6 +1,7 @@
 import type { CallRequest, Caller, OutgoingCall } from '../protocol/call.js';
 import type { UdsError } from '../protocol/errors.js';
 import { deadlineExceeded } from '../protocol/outgoing-calls.js';
+import { EncodedPayload, PayloadKind, payloadKindOf } from '../protocol/payload-codec.js';
 import type { Connection } from './connection.js';
 
 /** Where a call waits before it belongs to a connection, and where an event waits until the kernel has it. */
@@ -21,7 +22,7 @@ export class ChannelCall {
   #call: OutgoingCall | undefined;
 
   constructor(
-    readonly request: CallRequest,
+    private request: CallRequest,
     /** Who waits for the answers of a request; `undefined` marks an event. */
     private readonly caller: Caller | undefined,
     private readonly written: (error: UdsError | undefined) => void,
@@ -52,6 +53,13 @@ export class ChannelCall {
         this.#settle(error as UdsError);
       }
     }
+  }
+
+  /** Before it waits: what the caller changes in the payload meanwhile changes nothing. @throws UsageError UNSERIALIZABLE_PAYLOAD */
+  encodePayload(): void {
+    const { payload } = this.request;
+    if (payloadKindOf(payload) === PayloadKind.JSON)
+      this.request = { ...this.request, payload: new EncodedPayload(payload) };
   }
 
   /** Ends a call that was not written. */

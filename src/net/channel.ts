@@ -100,20 +100,25 @@ export class Channel {
 
   #submit(call: ChannelCall): ChannelCall {
     const connection = this.#queue.size === 0 ? this.#pool.choose(call) : undefined;
-    if (connection !== undefined) {
-      call.writeTo(connection);
-    } else if (!this.#queue.add(call)) {
-      const { maxQueuedCalls } = this.settings;
-      call.fail(
-        errorOf(
-          'QUEUE_FULL',
-          `${maxQueuedCalls} calls wait to be sent already (option maxQueuedCalls): await answers before sending more.`,
-        ),
-      );
-      return call;
-    }
+    if (connection === undefined) this.#enqueue(call);
+    else call.writeTo(connection);
     if (connection === undefined || this.#pool.size < this.settings.connections) this.#dialIfMissing();
     return call;
+  }
+
+  #enqueue(call: ChannelCall): void {
+    const { maxQueuedCalls } = this.settings;
+    if (!this.#queue.add(call)) {
+      const reason = `${maxQueuedCalls} calls wait to be sent already (option maxQueuedCalls): await answers before sending more.`;
+      call.fail(errorOf('QUEUE_FULL', reason));
+      return;
+    }
+    try {
+      call.encodePayload();
+    } catch (error) {
+      this.#queue.delete(call);
+      call.fail(error as UdsError);
+    }
   }
 
   get #missing(): number {

@@ -5,6 +5,7 @@ import type { Metadata } from './payload-codec.js';
 /** What a caller asks for; the id is given when it is written. */
 export interface CallRequest {
   readonly pattern: string;
+  /** A value, or an EncodedPayload. */
   readonly payload: unknown;
   readonly metadata: Metadata | undefined;
   readonly isEnveloped: boolean;

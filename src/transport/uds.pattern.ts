@@ -14,9 +14,23 @@ export function patternText(pattern: unknown): string {
   } catch {
     text = undefined;
   }
-  if (typeof text === 'string') return text;
-  throw errorOf(
-    'INVALID_PATTERN',
-    `A pattern must be a string, a number or a plain object, got a ${typeof pattern} that JSON can not hold.`,
-  );
+  if (typeof text !== 'string') {
+    throw errorOf(
+      'INVALID_PATTERN',
+      `A pattern must be a string, a number or a plain object, got a ${typeof pattern} that JSON can not hold.`,
+    );
+  }
+  // An object whose toJSON gave a string, such as a Date, is that string.
+  return typeof pattern === 'object' && text.startsWith('"') ? patternText(JSON.parse(text)) : text;
+}
+
+/** The pattern that a handler is told: the text as it came, unless JSON stands for a string that has no UTF-8. */
+export function patternOfText(text: string): string {
+  if (!text.startsWith('"')) return text;
+  try {
+    const pattern: unknown = JSON.parse(text);
+    return typeof pattern === 'string' && !pattern.isWellFormed() ? pattern : text;
+  } catch {
+    return text;
+  }
 }

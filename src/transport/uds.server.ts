@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Server as NetServer } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
@@ -16,6 +17,7 @@ import { mapUnfilteredError } from './uds.errors.js';
 import type { EventSubscription, UdsServerEvents } from './uds.events.js';
 import { type ResolvedServerOptions, resolveServerOptions, type UdsServerOptions } from './uds.options.js';
 import { RequestReader } from './uds.request-reader.js';
+import { patternOfText } from './uds.pattern.js';
 import { Reply, type ReplySettings } from './uds.reply.js';
 
 /** Spellings of patterns whose handler is remembered; further ones are looked up each time. */
@@ -144,7 +146,9 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       // A server makes no calls, so it grants no credit for answers; the session asks for a figure all the same.
       { ...options, role: 'server', pid: process.pid, streamCreditBytes: FLOOR_FRAME_BYTES },
       {
-        called: (connection, call) => this.#called(connection, call),
+        // Each call in an asynchronous context of its own: what one enters (`enterWith`) must not reach the next.
+        called: (connection, call) =>
+          new AsyncResource('UdsCall').runInAsyncScope(() => this.#called(connection, call)),
         troubled: (error, connection) => this.#troubled(error, connection),
       },
     );
@@ -194,7 +198,13 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     data: unknown,
     metadata: Metadata | undefined,
   ): void {
-    const context = new UdsContext(connection, pattern, metadata, call.deadlineMs, this.#readStats);
+    const context = new UdsContext(
+      connection,
+      patternOfText(pattern),
+      metadata,
+      call.deadlineMs,
+      this.#readStats,
+    );
     const handler = this.getHandlerByPattern(pattern);
     const { incoming } = connection.session;
     if (call.isEvent) {

@@ -159,6 +159,29 @@ describe('send', () => {
     });
   });
 
+  it.each(['connected', 'not connected'])(
+    'sends a payload as it was when it was called: %s',
+    async (state) => {
+      const { path } = await serve([Answers]);
+      const client = clientOf(path);
+      if (state === 'connected') await client.connect();
+      const data = { count: 1 };
+      const answer = lastValueFrom(client.send('echo', data));
+      data.count = 2;
+      expect(await answer).toEqual({ count: 1 });
+    },
+  );
+
+  it('fails a call that has to wait at once where its payload can not be written', async () => {
+    const client = clientOf('/nowhere/app.sock', { connectTimeoutMs: 10_000 });
+    const waiting = lastValueFrom(client.send('echo', 1)).catch((error: unknown) => error);
+    await expect(lastValueFrom(client.send('echo', { big: 1n }))).rejects.toMatchObject({
+      code: 'UNSERIALIZABLE_PAYLOAD',
+    });
+    await client.close();
+    expect(await waiting).toBeInstanceOf(Error);
+  });
+
   it('fails a call or event of its own with INVALID_RECORD where the hook adds what is no metadata', async () => {
     const { client, log } = await serveAndConnect([Answers]);
     client.setOnDispatchHook((packet) => {

@@ -20,6 +20,7 @@ export default {
   // fails a file that leaves something behind
   testEnvironment: './test/support/leaks.ts',
   globalTeardown: './test/support/end-run.ts',
+  reporters: ['default', './test/support/parity-reporter.js'],
 
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': ['@swc/jest', swc] },

@@ -1,6 +1,8 @@
 import { around } from './around.mjs';
 import { calls } from './calls.mjs';
+import { letter } from './letter.mjs';
 import { net } from './net.mjs';
+import { parity } from './parity.mjs';
 import { promises } from './promises.mjs';
 import { protocol } from './protocol.mjs';
 import { transport } from './transport.mjs';
@@ -10,4 +12,13 @@ import { transport } from './transport.mjs';
  * `spec`, chosen by `name` where one is given, must fail. `builds`: the test runs dist, so it is built with the edit.
  * `keeps`: the sentence of docs/promises.md that the test holds.
  */
-export const mutants = [...protocol, ...net, ...calls, ...promises, ...transport, ...around];
+export const mutants = [
+  ...protocol,
+  ...net,
+  ...calls,
+  ...letter,
+  ...promises,
+  ...parity,
+  ...transport,
+  ...around,
+];

@@ -160,11 +160,15 @@ export class Connection {
 
   /** Calls start once their whole chunk was read: one that was cancelled in it, or is out of time by now, never starts. */
   #startTaken(): void {
-    for (const call of this.#taken) {
-      this.session.incoming.expire(performance.now());
-      if (!call.isOver) this.owner.called(this, call);
+    try {
+      for (const call of this.#taken) {
+        this.session.incoming.expire(performance.now());
+        if (!call.isOver) this.owner.called(this, call);
+      }
+    } finally {
+      // Whatever happens, none of them starts a second time.
+      this.#taken.length = 0;
     }
-    this.#taken.length = 0;
   }
 
   #speak(dialect: Dialect): Dialect {

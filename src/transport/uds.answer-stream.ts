@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { errorOf } from '../protocol/errors.js';
 import { EncodedPayload } from '../protocol/payload-codec.js';
+import { isAbort } from './uds.errors.js';
 import { discard, isStreamed, iteratorOf, type Streamed, type ValueIterator } from './uds.iterable.js';
 import type { Reply } from './uds.reply.js';
 
@@ -133,7 +134,8 @@ export class AnswerStream {
     } catch (error) {
       // As after its end, a failed iterator is not returned.
       this.#pulled = undefined;
-      this.reply.failUnfiltered(error);
+      // Who is told to stop may well say so by an error: that is no trouble of anybody.
+      if (!this.reply.isOver() || !isAbort(error)) this.reply.failUnfiltered(error);
       this.stopSource();
     }
     this.#pulled = undefined;

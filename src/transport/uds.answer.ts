@@ -12,10 +12,13 @@ export class Answer {
   #stream: AnswerStream | undefined;
   #subscription: Subscription | undefined;
   /**
-   * The newest value of an Observable, until the end of the tick. If the Observable ends before, the value travels with
-   * the end; and as over Nest's TCP a last `undefined` is no value at all.
+   * The newest value of an Observable, for as long as the queue of Nest's own transports would keep it. If the Observable
+   * ends before, the value travels with the end; and as over Nest's TCP a last `undefined` is no value at all.
    */
   #held: unknown = NOTHING_HELD;
+  /** How many values that queue would keep: from the end of a tick on it takes one a microtask. */
+  #queued = 0;
+  #isTaking = false;
 
   constructor(private readonly reply: Reply) {}
 
@@ -73,10 +76,21 @@ export class Answer {
   }
 
   #emitted(stream: AnswerStream, value: unknown): void {
-    const isFirst = this.#held === NOTHING_HELD;
     this.#release(stream);
     this.#held = value;
-    if (isFirst) process.nextTick(() => this.#release(stream));
+    this.#queued += 1;
+    if (this.#isTaking) return;
+    this.#isTaking = true;
+    process.nextTick(() => void this.#takeQueued(stream));
+  }
+
+  async #takeQueued(stream: AnswerStream): Promise<void> {
+    while (this.#queued > 0) {
+      this.#queued -= 1;
+      if (this.#queued === 0) this.#release(stream);
+      await Promise.resolve();
+    }
+    this.#isTaking = false;
   }
 
   #release(stream: AnswerStream): void {

@@ -154,7 +154,7 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
   /** Opens a call, under the AbortSignal of its record where it has one. */
   #open(packet: ReadPacket, receive: Receive, open: (receive: Receive) => OpenCall): OpenCall {
     const data: unknown = packet.data;
-    const signal = data instanceof UdsRecord ? data.signal : undefined;
+    const signal = UdsRecord.is(data) ? data.signal : undefined;
     return signal === undefined ? open(receive) : new AbortableCall(signal, receive, open);
   }
 
@@ -165,7 +165,7 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
   #requestOf(packet: ReadPacket<unknown>): CallRequest {
     const { data: given, metadata: attached } = packet;
     const pattern: unknown = packet.pattern;
-    const record = given instanceof UdsRecord ? given : undefined;
+    const record = UdsRecord.is(given) ? given : undefined;
     const data: unknown = record === undefined ? given : record.data;
     if (attached !== undefined) assertMetadata(attached);
     const metadata = record?.metadata === undefined ? attached : { ...record.metadata, ...attached };
@@ -189,7 +189,7 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
 }
 
 function isMissing(pattern: unknown, data: unknown): boolean {
-  return isNil(pattern) || isNil(data instanceof UdsRecord ? data.data : data);
+  return isNil(pattern) || isNil(UdsRecord.is(data) ? data.data : data);
 }
 
 /** A client takes no calls, so it grants none; the limits of a server's side are the floor. */

@@ -1,5 +1,6 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { BaseRpcExceptionFilter } from '@nestjs/microservices';
+import { UdsError } from '../protocol/errors.js';
 
 /** What Nest's default filter tells of an error that is not meant for callers. */
 const UNKNOWN_ERROR = { status: 'error', message: 'Internal server error' };
@@ -22,4 +23,14 @@ export function mapUnfilteredError(error: unknown): unknown {
     // Something was thrown that throws when it is looked at, such as a revoked Proxy.
   }
   return mapped;
+}
+
+/** Whether an error says no more than that a signal aborted: its reason, or what Node's own functions make of it. */
+export function isAbort(error: unknown): boolean {
+  try {
+    return error instanceof UdsError || (error as { name?: unknown } | undefined)?.name === 'AbortError';
+  } catch {
+    // Something was thrown that throws when it is looked at.
+    return false;
+  }
 }

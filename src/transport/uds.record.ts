@@ -27,6 +27,13 @@ function assertSignal(signal: unknown): void {
 
 /** A payload together with what this one call asks for. Made by UdsRecordBuilder, given to `send`, `emit` or `stream`. */
 export class UdsRecord<T = unknown> {
+  readonly #mark = true;
+
+  /** Unlike `instanceof` this runs no trap of a Proxy: it may throw. */
+  static is(value: unknown): value is UdsRecord {
+    return typeof value === 'object' && value !== null && #mark in value;
+  }
+
   /** @throws UsageError INVALID_RECORD */
   constructor(
     readonly data: T,

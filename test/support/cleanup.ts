@@ -9,6 +9,9 @@ export function afterThisTest(cleanUp: CleanUp): void {
   pending.push(cleanUp);
 }
 
-afterEach(async () => {
+/** The same now, for a test that does its work twice. */
+export async function cleanUpNow(): Promise<void> {
   for (let cleanUp = pending.pop(); cleanUp !== undefined; cleanUp = pending.pop()) await cleanUp();
-});
+}
+
+afterEach(cleanUpNow);

@@ -5,18 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { lastValueFrom, Observable, toArray } from 'rxjs';
 import { ConnectionError, UdsContext, UdsError, UdsRecordBuilder } from '../../src/index.js';
 import { clientOf, serve, serveAndConnect, socketPath } from '../support/nest.js';
-import { rawCall, rawFrame } from '../support/raw-frames.js';
-import { RawPeer } from '../support/raw-peer.js';
 import { RawServer } from '../support/raw-server.js';
 import { until } from '../support/wait.js';
 
 let aborted: UdsError[] = [];
 let tornDown = 0;
-let deadlines: (Date | undefined)[] = [];
 
 beforeEach(() => {
   aborted = [];
-  deadlines = [];
   tornDown = 0;
 });
 
@@ -25,7 +21,6 @@ class Slow {
   /** Ends when it is told to, and then still answers. */
   @MessagePattern('stubborn')
   stubborn(@Ctx() context: UdsContext): Promise<string> {
-    deadlines.push(context.deadline);
     return new Promise((resolve) => {
       context.signal.addEventListener('abort', () => {
         aborted.push(context.signal.reason as UdsError);
@@ -44,11 +39,6 @@ class Slow {
     yield 1;
     await delay(pauseMs);
     yield 2;
-  }
-
-  @MessagePattern('deadline')
-  deadline(@Ctx() context: UdsContext): string | null {
-    return context.deadline?.toISOString() ?? null;
   }
 }
 
@@ -155,29 +145,5 @@ describe('on the wire', () => {
     expect(times[1]).toBeGreaterThan(0);
     expect(times[1]).toBeLessThanOrEqual(777);
     expect(times[2]).toBe(0);
-  });
-
-  it('the server aborts the handler by itself and says nothing more for the call', async () => {
-    const { path } = await serve([Slow]);
-    const peer = await RawPeer.greeted(path);
-    peer.send(rawCall({ id: 1, pattern: 'stubborn', payload: 'x', timeoutMs: 40 }));
-    peer.send(rawCall({ id: 2, pattern: 'silent', payload: 'x', timeoutMs: 40 }));
-    await until(() => aborted.length === 1 && tornDown === 1, 'both were stopped');
-    expect(aborted[0]).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    peer.send(rawFrame({ type: 11, id: 5 }));
-    await peer.frame(12, 5);
-    expect(peer.frames.map(({ type }) => type)).toEqual([2, 12]);
-  });
-});
-
-describe("the context's deadline", () => {
-  it('is when the caller stops waiting, or undefined where it waits for ever', async () => {
-    const { client } = await serveAndConnect([Slow]);
-    const before = Date.now();
-    const told = await lastValueFrom(client.send<string>('deadline', timeout(60_000)));
-    const leftMs = new Date(told).getTime() - before;
-    expect(leftMs).toBeGreaterThan(50_000);
-    expect(leftMs).toBeLessThan(70_000);
-    expect(await lastValueFrom(client.send('deadline', timeout(0)))).toBeNull();
   });
 });

@@ -1,0 +1,51 @@
+import type { Scenario } from './row.js';
+import { asyncContext } from './scenarios/async-context.js';
+import { durableProviders } from './scenarios/durable-providers.js';
+import { errorPlaces } from './scenarios/error-places.js';
+import { errors } from './scenarios/errors.js';
+import { events } from './scenarios/events.js';
+import { filterResults } from './scenarios/filter-results.js';
+import { filters } from './scenarios/filters.js';
+import { guards } from './scenarios/guards.js';
+import { interceptors } from './scenarios/interceptors.js';
+import { nothingThere } from './scenarios/nothing-there.js';
+import { objectPatterns } from './scenarios/object-patterns.js';
+import { objects } from './scenarios/objects.js';
+import { observables } from './scenarios/observables.js';
+import { parameters } from './scenarios/parameters.js';
+import { patterns } from './scenarios/patterns.js';
+import { pipes } from './scenarios/pipes.js';
+import { preRequestHooks } from './scenarios/pre-request-hooks.js';
+import { results } from './scenarios/results.js';
+import { scopes } from './scenarios/scopes.js';
+import { unserializablePayloads } from './scenarios/unserializable-payloads.js';
+import { unserializable } from './scenarios/unserializable.js';
+import { validation } from './scenarios/validation.js';
+import { values } from './scenarios/values.js';
+
+/** Every scenario, in the order in which docs/parity.md shows them. */
+export const scenarios: readonly Scenario[] = [
+  values,
+  objects,
+  results,
+  observables,
+  unserializable,
+  unserializablePayloads,
+  errors,
+  errorPlaces,
+  filters,
+  filterResults,
+  nothingThere,
+  patterns,
+  objectPatterns,
+  events,
+  scopes,
+  durableProviders,
+  guards,
+  pipes,
+  validation,
+  interceptors,
+  preRequestHooks,
+  asyncContext,
+  parameters,
+];

@@ -1,0 +1,133 @@
+import { RpcException } from '@nestjs/microservices';
+import { concat, EMPTY, of, throwError } from 'rxjs';
+import { ask, askAndLook, askOrWait, UNKNOWN_ERROR } from '../asked.js';
+import { filter, filtered } from '../filtered.js';
+import { equal, exception, type Row, type Scenario, type See } from '../row.js';
+import { completes, fails, type Trace, waits } from '../trace.js';
+import { boot, served } from '../world.js';
+
+const noStock = (): Error => new Error('no stock');
+
+const rejecting = (): Promise<never> => Promise.reject(noStock());
+const streaming = (): unknown => concat(of(1, 2), throwError(noStock));
+
+const behind = (give: (error: unknown) => unknown, answer: () => unknown, look = askAndLook): See =>
+  served(filtered({ method: [filter(give)] }, answer), look);
+
+const failing = (error: unknown): never => {
+  throw error;
+};
+
+/** What a filter gives for the error of a handler, and what the caller sees. */
+const given = (says: string, give: () => unknown, sees: Trace): Row =>
+  equal(says, behind(give, rejecting), { ...sees, log: [] });
+
+/** The same for the error of an Observable, which comes after two values. */
+const inStream = (says: string, give: () => unknown, sees: Trace): Row =>
+  equal(`${says}, for an error of an Observable`, behind(give, streaming), { ...sees, log: [] });
+
+const NO_ERRORS = [undefined, null, false, 0, ''];
+
+/** A filter that gives each call the next of some errors. */
+const givenInTurn = (errors: readonly unknown[]): See => {
+  return async (kit) => {
+    const rest = [...errors];
+    const world = await boot(
+      kit,
+      filtered({ method: [filter(() => throwError(() => rest.shift()))] }, rejecting),
+    );
+    const seen: Trace[] = [];
+    while (rest.length > 0) seen.push(await ask(world));
+    return seen;
+  };
+};
+
+/** The error went past the filter. */
+const untold = (...before: unknown[]): unknown => ({ ...fails(UNKNOWN_ERROR, ...before), log: ['no stock'] });
+
+/** A filter that fails itself. */
+const broken = (
+  says: string,
+  give: (error: unknown) => unknown,
+  told: unknown,
+  tcpLog: string[],
+  udsLog: string[],
+): Row =>
+  exception(says, behind(give, rejecting, askOrWait), {
+    tcp: { says: 'waits for ever', sees: { ...waits(), log: tcpLog } },
+    uds: { says: "fails as Nest's default filter would tell it", sees: { ...fails(told), log: udsLog } },
+    because: 'Every call ends, whatever its filters do.',
+  });
+
+export const filterResults: Scenario = {
+  title: 'What an exception filter gives',
+  rows: [
+    given('an error', () => throwError(() => ({ left: 0 })), fails({ left: 0 })),
+    given('an error that is a text', () => throwError(() => 'no tea'), fails('no tea')),
+    given('an error that is an Error', () => throwError(() => new Error('no tea')), fails({})),
+    given(
+      'an error that is an RpcException',
+      () => throwError(() => new RpcException('no tea')),
+      fails({ error: 'no tea', message: 'no tea' }),
+    ),
+    equal('an error that is undefined, null, false, 0 or empty: it is none', givenInTurn(NO_ERRORS), [
+      ...NO_ERRORS.map(() => completes()),
+    ]),
+    given('an Observable of values', () => of('some', 'tea'), completes('some', 'tea')),
+    given('an Observable of no value', () => EMPTY, completes()),
+    given('a value', () => 'some tea', completes('some tea')),
+    given('a promise of a value', async () => 'some tea', completes('some tea')),
+    equal(
+      "nothing: Nest's own filter tells the error",
+      behind(() => undefined, rejecting),
+      untold(),
+    ),
+    inStream('an error', () => throwError(() => ({ left: 0 })), fails({ left: 0 }, 1, 2)),
+    inStream('an Observable of values', () => of('some', 'tea'), completes(1, 2, 'some', 'tea')),
+    inStream('a text: each letter is a value', () => 'tea', completes(1, 2, 't', 'e', 'a')),
+    inStream('a number', () => 404, fails({}, 1, 2)),
+    equal(
+      "nothing, for an error of an Observable: Nest's own filter tells it",
+      behind(() => undefined, streaming),
+      untold(1, 2),
+    ),
+    inStream('a filter that throws', () => failing(new Error('no filter')), fails({}, 1, 2)),
+    broken('a filter that throws the error again', failing, UNKNOWN_ERROR, ['no stock'], ['no stock']),
+    broken(
+      'a filter that rejects',
+      () => Promise.reject(new Error('no filter')),
+      UNKNOWN_ERROR,
+      ['no filter'],
+      ['no filter'],
+    ),
+    broken(
+      'a filter that throws an RpcException',
+      () => failing(new RpcException('no tea')),
+      { status: 'error', message: 'no tea' },
+      ['no tea'],
+      [],
+    ),
+    exception(
+      'a filter, and an error in a generator',
+      behind(
+        () => 'some tea',
+        async function* () {
+          yield 1;
+          throw noStock();
+        },
+      ),
+      {
+        tcp: {
+          says: 'the generator never runs: its JSON is the answer',
+          sees: { ...completes({}), log: [] },
+        },
+        uds: {
+          says: "Nest's default filter tells it",
+          sees: { ...fails(UNKNOWN_ERROR, 1), log: ['no stock'] },
+        },
+        because:
+          'Nest has left its filters when a generator runs; as an error of the handler it is told all the same.',
+      },
+    ),
+  ],
+};

@@ -1,0 +1,194 @@
+import { Controller, type Type } from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
+import { UDS_TRANSPORT } from '../../../../src/index.js';
+import { answerTo, ask, tell } from '../calls.js';
+import { handlerOf, reaches } from '../reach.js';
+import { equal, exception, type Row, type Scenario, type See } from '../row.js';
+import { fails } from '../trace.js';
+import { Journal, served } from '../world.js';
+
+@Controller()
+class MessageFirst {
+  constructor(private readonly journal: Journal) {}
+
+  @MessagePattern('both')
+  message(): string {
+    this.journal.note('message');
+    return 'message';
+  }
+
+  @EventPattern('both')
+  event(@Payload() _data: unknown): void {
+    this.journal.note('event');
+  }
+
+  @MessagePattern('twice')
+  one(): string {
+    return 'first';
+  }
+
+  @MessagePattern('twice')
+  other(): string {
+    return 'last';
+  }
+}
+
+@Controller()
+class EventFirst {
+  constructor(private readonly journal: Journal) {}
+
+  @EventPattern('both')
+  event(@Payload() _data: unknown): void {
+    this.journal.note('event');
+  }
+
+  @MessagePattern('both')
+  message(): string {
+    this.journal.note('message');
+    return 'message';
+  }
+}
+
+/** Who runs for a message, and for an event, of one pattern. */
+const runs = (controller: Type): See =>
+  served({ controllers: [controller] }, async (world) => {
+    const answer = await answerTo(world, 'both');
+    await tell(world, 'both', 'x', 'both');
+    return { answer, notes: [...world.journal.notes] };
+  });
+
+@Controller()
+class Pinned {
+  @MessagePattern('both', Transport.TCP)
+  overTcp(): string {
+    return 'over TCP';
+  }
+
+  @MessagePattern('both', UDS_TRANSPORT)
+  overUds(): string {
+    return 'over UDS';
+  }
+
+  @MessagePattern('foreign', Transport.KAFKA)
+  overKafka(): string {
+    return 'over Kafka';
+  }
+}
+
+/** The longest pattern that fits our wire, in bytes. */
+const LONGEST = 'p'.repeat(65_535);
+
+const named: readonly Row[] = [
+  reaches('a string', { handler: 'orders.create', message: 'orders.create' }),
+  reaches('an empty string', { handler: '', message: '' }),
+  reaches('letters of other scripts, control characters', {
+    handler: 'grüße/世界/🚀\n\0"\\',
+    message: 'grüße/世界/🚀\n\0"\\',
+  }),
+  reaches('a lone surrogate', { handler: 'a\ud800', message: 'a\ud800' }),
+  reaches('another lone surrogate is another pattern', {
+    handler: 'a\ud800',
+    called: 'a\udc00',
+    message: 'nobody',
+  }),
+  reaches('a number', { handler: 5, message: '5' }),
+  reaches('a number that is called by its text', { handler: 5, called: '5', message: '5' }),
+  reaches('a text that is called by its number', { handler: '1.5', called: 1.5, message: '1.5' }),
+  reaches('a text that JSON reads as another number', { handler: 100, called: '1e2', message: '1e2' }),
+  reaches('the text `true`, which JSON reads as no pattern', { handler: 'true', message: 'nobody' }),
+  reaches('the text `null`, which JSON reads as no pattern', { handler: 'null', message: 'nobody' }),
+  reaches('the boolean `true`', { handler: 'true', called: true, message: 'nobody' }),
+  equal(
+    'names that every object has',
+    served({ controllers: [handlerOf(['__proto__', 'constructor', 'toString'])] }, (world) =>
+      Promise.all(['__proto__', 'constructor', 'toString', 'valueOf'].map((name) => answerTo(world, name))),
+    ),
+    ['__proto__', 'constructor', 'toString', 'nobody'],
+  ),
+];
+
+const handled: readonly Row[] = [
+  equal(
+    'several patterns of one handler',
+    served({ controllers: [handlerOf(['a', { b: 1 }, 3])] }, (world) =>
+      Promise.all(['a', { b: 1 }, 3, 'b'].map((pattern) => answerTo(world, pattern))),
+    ),
+    ['a', '{"b":1}', '3', 'nobody'],
+  ),
+  equal(
+    'several message handlers of one pattern: the last one has it',
+    served({ controllers: [MessageFirst] }, (world) => answerTo(world, 'twice')),
+    'last',
+  ),
+  equal('a message handler, and behind it an event handler of the same pattern', runs(MessageFirst), {
+    answer: 'message',
+    notes: ['message', 'message', 'message'],
+  }),
+  equal('an event handler, and behind it a message handler of the same pattern', runs(EventFirst), {
+    answer: 'message',
+    notes: ['message', 'message', 'message'],
+  }),
+  equal(
+    'a handler that is pinned to a foreign transport',
+    served({ controllers: [Pinned] }, (world) => answerTo(world, 'foreign')),
+    'nobody',
+  ),
+  exception(
+    'a handler that is pinned to a transport',
+    served({ controllers: [Pinned] }, (world) => answerTo(world, 'both')),
+    {
+      tcp: { says: 'is called where that is `Transport.TCP`', sees: 'over TCP' },
+      uds: { says: 'is called where that is `UDS_TRANSPORT`', sees: 'over UDS' },
+      because: 'An application that serves both can tell them apart.',
+    },
+  ),
+  exception(
+    'a pattern that nobody handles',
+    served({ controllers: [] }, async (world) => [
+      await ask(world, 'nobody'),
+      // Behind it stands which client it was.
+      world.log.troubles.map((line) => line.split(' (client')[0]),
+    ]),
+    {
+      tcp: {
+        says: 'fails with a bare string, and no log',
+        sees: [fails('There is no matching message handler defined in the remote service.'), []],
+      },
+      uds: {
+        says: 'fails with NO_HANDLER; the server logs it',
+        sees: [
+          fails('RemoteError NO_HANDLER'),
+          [
+            'NO_HANDLER: There is no matching message handler defined in the remote service. (pattern "nobody")',
+          ],
+        ],
+      },
+      because: 'Our own refusals have codes, and who runs the server sees which pattern is missing.',
+    },
+  ),
+];
+
+const long: readonly Row[] = [
+  equal(
+    'a pattern of 65,535 bytes',
+    served(
+      { controllers: [handlerOf([LONGEST])] },
+      async (world) => (await answerTo(world, LONGEST)) === LONGEST,
+    ),
+    true,
+  ),
+  exception(
+    'a pattern that is longer',
+    served({ controllers: [handlerOf([`${LONGEST}p`])] }, async (world) => {
+      const { values, end } = await ask(world, `${LONGEST}p`);
+      return [values.length, end];
+    }),
+    {
+      tcp: { says: 'is called', sees: [1, 'completes'] },
+      uds: { says: 'fails with INVALID_PATTERN', sees: [0, { error: 'UsageError INVALID_PATTERN' }] },
+      because: 'A pattern is a name, and everything that a peer may send has a limit.',
+    },
+  ),
+];
+
+export const patterns: Scenario = { title: 'Patterns', rows: [...named, ...handled, ...long] };

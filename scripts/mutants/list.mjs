@@ -1,10 +1,12 @@
 import { around } from './around.mjs';
 import { calls } from './calls.mjs';
 import { letter } from './letter.mjs';
+import { lifecycle } from './lifecycle.mjs';
 import { net } from './net.mjs';
 import { parity } from './parity.mjs';
 import { promises } from './promises.mjs';
 import { protocol } from './protocol.mjs';
+import { streams } from './streams.mjs';
 import { transport } from './transport.mjs';
 
 /**
@@ -19,6 +21,8 @@ export const mutants = [
   ...letter,
   ...promises,
   ...parity,
+  ...lifecycle,
+  ...streams,
   ...transport,
   ...around,
 ];

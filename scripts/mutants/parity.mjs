@@ -96,7 +96,7 @@ export const parity = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'an error past the filters ends the call',
     file: 'src/transport/uds.answer.ts',
-    from: '      this.reply.failUnfiltered(error);\n    }\n  }\n\n  /** Nobody',
+    from: '      this.reply.failPastFilters(error);\n    }\n  }\n\n  /** Nobody',
     to: '    }\n  }\n\n  /** Nobody',
     name: 'a filter that',
   },
@@ -159,7 +159,7 @@ export const parity = group('test/transport/parity/parity.spec.ts', [
   },
   {
     says: 'a long pattern is cut in the log',
-    file: 'src/transport/uds.server.ts',
+    file: 'src/transport/uds.show.ts',
     from: 'pattern.length <= 100 ?',
     to: 'pattern.length <= 100000 ?',
     name: 'thousand characters',
@@ -187,9 +187,9 @@ export const parity = group('test/transport/parity/parity.spec.ts', [
   },
   {
     says: 'the Observable of an event handler is subscribed to',
-    file: 'src/transport/uds.server.ts',
-    from: 'else result.pipe(finalize(ended)).subscribe({ error: () => undefined });',
-    to: 'else ended();',
+    file: 'src/transport/uds.event.ts',
+    from: 'result.pipe(finalize(resolve)).subscribe({ error: () => undefined });',
+    to: 'resolve();',
     name: 'it is subscribed to',
   },
   {

@@ -172,7 +172,10 @@ export class Channel {
     const failed = results.find((result) => result.status === 'rejected');
     if (failed === undefined) return;
     this.#dialsAgainAtMs = performance.now() + this.settings.connectTimeoutMs;
-    if (this.#pool.liveCount === 0) this.#failQueued(failed.reason as UdsError);
+    if (this.#pool.liveCount === 0) {
+      this.owner.disconnected(failed.reason as UdsError);
+      this.#failQueued(failed.reason as UdsError);
+    }
     throw failed.reason;
   }
 

@@ -65,6 +65,11 @@ export class Listener {
     };
   }
 
+  /** Whether it was never asked to listen. */
+  get isFresh(): boolean {
+    return this.#listening === undefined && this.#closing === undefined;
+  }
+
   get stats(): ListenerStats {
     let connections = 0;
     let callsServed = this.#servedBefore;

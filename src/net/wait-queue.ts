@@ -8,6 +8,9 @@ interface Waiting {
 /** What waits, in order, up to a limit, each no longer than its deadline. */
 export class WaitQueue<T extends Waiting> {
   readonly #waiting = new Set<T>();
+  /** Goes on from the first one that waits: a new iterator would pass over all that have left before, each time. */
+  #order = this.#waiting.values();
+  #first: T | undefined;
   readonly #timer = new DeadlineTimer(() => this.#expire());
 
   constructor(
@@ -20,7 +23,14 @@ export class WaitQueue<T extends Waiting> {
   }
 
   get first(): T | undefined {
-    return this.#waiting.values().next().value;
+    while (this.#first === undefined || !this.#waiting.has(this.#first)) {
+      if (this.#waiting.size === 0) return undefined;
+      const next = this.#order.next();
+      // What was added after an iterator had come to its end needs another one.
+      if (next.done === true) this.#order = this.#waiting.values();
+      else this.#first = next.value;
+    }
+    return this.#first;
   }
 
   /** Gives false where the queue is full. */

@@ -58,6 +58,7 @@ export const ERROR_CODES = {
   TOO_MANY_CONNECTIONS: of('connection', false, true),
 
   NO_HANDLER: of('remote', true, false),
+  HANDLER_FAILED: of('remote', true, false),
   BAD_PAYLOAD: of('remote', true, false),
   BAD_METADATA: of('remote', true, false),
   TOO_MANY_REQUESTS: of('remote', true, true),

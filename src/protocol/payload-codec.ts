@@ -139,10 +139,10 @@ export function encodeJson(value: unknown): string {
   return text;
 }
 
-/** Whether a value is an object whose values are all strings. */
+/** Whether a value is an object whose values are all strings; a key without a value is no key, as in JSON. */
 export function isMetadata(value: unknown): value is Metadata {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  return Object.values(value).every((entry) => typeof entry === 'string');
+  return Object.values(value).every((entry) => typeof entry === 'string' || entry === undefined);
 }
 
 /** @throws RemoteError BAD_METADATA where the bytes are no JSON object of strings. */

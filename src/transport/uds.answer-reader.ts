@@ -1,5 +1,6 @@
 import type { ProducerDeserializer, WritePacket } from '@nestjs/microservices';
 import type { Caller } from '../protocol/call.js';
+import { UdsError } from '../protocol/errors.js';
 import type { Receive } from './uds.abortable-call.js';
 import { InOrder } from './uds.in-order.js';
 
@@ -10,26 +11,32 @@ import { InOrder } from './uds.in-order.js';
 export class AnswerReader implements Caller {
   #order: InOrder | undefined;
 
+  /** @param id of the packets that the application's own deserializer is given; undefined where it has none. */
   constructor(
     private readonly receive: Receive,
     private readonly deserializer: ProducerDeserializer,
-    private readonly readsAll: boolean,
+    private readonly id: string | undefined,
   ) {}
 
   next(value: unknown, isEnveloped: boolean, wireBytes: number): void {
-    if (isEnveloped || this.readsAll) this.#read(isEnveloped ? value : { response: value }, false, wireBytes);
+    if (isEnveloped) this.#read(value, false, wireBytes);
+    else if (this.id !== undefined) this.#read({ response: value, id: this.id }, false, wireBytes);
     else this.receive({ response: value }, wireBytes);
   }
 
   end(value: unknown, isEnveloped: boolean): void {
-    if (isEnveloped || this.readsAll)
-      this.#read(isEnveloped ? value : { response: value, isDisposed: true }, true, 0);
-    else this.receive({ response: value, isDisposed: true }, 0);
+    if (isEnveloped) this.#read(value, true, 0);
+    else if (this.id === undefined) this.receive({ response: value, isDisposed: true }, 0);
+    else if (value === undefined) this.#read({ isDisposed: true, id: this.id }, true, 0);
+    else this.#read({ response: value, isDisposed: true, id: this.id }, true, 0);
   }
 
   fail(error: unknown, isEnveloped: boolean): void {
+    const isOurs = error instanceof UdsError;
+    if (isEnveloped) this.#read(error, true, 0);
+    else if (this.id !== undefined && !isOurs) this.#readError(error, this.id);
     // An error of the transport is no packet, but must not overtake those that are still being read.
-    if (isEnveloped || this.#order !== undefined) this.#read(isEnveloped ? error : failure(error), true, 0);
+    else if (this.#order !== undefined) this.#order.run(() => failure(error), this.#give, this.#fail);
     else this.receive(failure(error), 0);
   }
 
@@ -38,9 +45,24 @@ export class AnswerReader implements Caller {
     this.#order.run(
       () => this.deserializer.deserialize(packet),
       (answer) => this.receive({ ...answer, isDisposed: isLast || answer.isDisposed === true }, wireBytes),
-      (error) => this.receive(failure(error), wireBytes),
+      this.#fail,
     );
   }
+
+  #readError(err: unknown, id: string): void {
+    this.#order ??= new InOrder();
+    this.#order.run(
+      () => this.deserializer.deserialize({ err, isDisposed: true, id }),
+      // A handler may fail with nothing at all, so the status says that it did, unless an answer was made of it.
+      (answer) => this.#give(answer.response === undefined ? { ...answer, status: 'error' } : answer),
+      this.#fail,
+    );
+  }
+
+  readonly #give = (answer: WritePacket): void => this.receive({ ...answer, isDisposed: true }, 0);
+
+  /** The deserializer threw. */
+  readonly #fail = (error: unknown): void => this.receive(failure(error), 0);
 }
 
 const failure = (err: unknown): WritePacket => ({ err, isDisposed: true, status: 'error' });

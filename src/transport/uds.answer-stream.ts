@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import Queue from 'yocto-queue';
 import { errorOf } from '../protocol/errors.js';
 import { EncodedPayload } from '../protocol/payload-codec.js';
 import { isAbort } from './uds.errors.js';
@@ -23,7 +24,7 @@ const costOf = (part: Part): number => KEPT_VALUE_BYTES + (EncodedPayload.is(par
  *   push -> [ part | part | iterable ... ] -> pump -> NEXT frames
  */
 export class AnswerStream {
-  readonly #parts: Part[] = [];
+  readonly #parts = new Queue<Part>();
   #keptBytes = 0;
   #isPumping = false;
   #pulled: ValueIterator | undefined;
@@ -40,7 +41,7 @@ export class AnswerStream {
 
   /** Whether a value that is pushed now would be written now. */
   get isClear(): boolean {
-    return !this.#isPumping && this.#parts.length === 0;
+    return !this.#isPumping && this.#parts.size === 0;
   }
 
   push(value: unknown): void {
@@ -66,7 +67,7 @@ export class AnswerStream {
     const pulled = this.#pulled;
     this.#pulled = undefined;
     pulled?.return();
-    for (const part of this.#parts.splice(0)) if (!EncodedPayload.is(part)) discard(part);
+    for (const part of this.#parts.drain()) if (!EncodedPayload.is(part)) discard(part);
     this.#wake?.();
   }
 
@@ -85,7 +86,7 @@ export class AnswerStream {
 
   #keep(part: Part): void {
     const { maxStreamBufferBytes } = this.reply.settings;
-    this.#parts.push(part);
+    this.#parts.enqueue(part);
     this.#keptBytes += costOf(part);
     if (this.#keptBytes <= maxStreamBufferBytes) {
       if (!this.#isPumping) void this.#pump();
@@ -103,9 +104,9 @@ export class AnswerStream {
   async #pump(): Promise<void> {
     this.#isPumping = true;
     for (
-      let part = this.#parts.shift();
+      let part = this.#parts.dequeue();
       part !== undefined && !this.reply.isOver();
-      part = this.#parts.shift()
+      part = this.#parts.dequeue()
     ) {
       this.#keptBytes -= costOf(part);
       if (EncodedPayload.is(part)) {

@@ -27,7 +27,7 @@ export class Answer {
     try {
       this.#take(await handler());
     } catch (error) {
-      this.reply.failUnfiltered(error);
+      this.reply.failPastFilters(error);
     }
   }
 

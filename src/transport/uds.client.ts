@@ -72,7 +72,11 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isMissing(pattern, data)) return throwError(() => new InvalidMessageException());
     const sent = new Subject<TResult>();
-    this.dispatchEvent<TResult>(this.createPacket(pattern, data)).then(
+    // What a dispatch hook throws is the event's error too.
+    const dispatched = new Promise<TResult>((resolve) =>
+      resolve(this.dispatchEvent<TResult>(this.createPacket(pattern, data))),
+    );
+    dispatched.then(
       (nothing) => {
         sent.next(nothing);
         sent.complete();
@@ -136,7 +140,7 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
   protected override dispatchEvent<T>(packet: ReadPacket): Promise<T> {
     return new Promise((resolve, reject) => {
       const pattern = this.normalizePattern(packet.pattern as MsPattern);
-      const event = this.#requestOf({ ...packet, pattern });
+      const event = this.#requestOf({ ...packet, pattern }, true);
       const receive: Receive = ({ err }) =>
         err === undefined ? resolve(undefined as T) : reject(err as Error);
       this.#open(packet, receive, (received) =>
@@ -159,11 +163,14 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
   }
 
   #reader(receive: Receive): AnswerReader {
-    return new AnswerReader(receive, this.deserializer, this.#options.deserializer !== undefined);
+    const readsAll = this.#options.deserializer !== undefined;
+    const id = readsAll ? this.assignPacketId({ pattern: '', data: '' }).id : undefined;
+    return new AnswerReader(receive, this.deserializer, id);
   }
 
-  #requestOf(packet: ReadPacket<unknown>): CallRequest {
-    const { data: given, metadata: attached } = packet;
+  #requestOf(packet: ReadPacket<unknown>, isEvent = false): CallRequest {
+    const { data: given } = packet;
+    const attached = packet.metadata ?? undefined;
     const pattern: unknown = packet.pattern;
     const record = UdsRecord.is(given) ? given : undefined;
     const data: unknown = record === undefined ? given : record.data;
@@ -174,8 +181,8 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
     if (this.#options.serializer === undefined) {
       return { pattern: patternText(pattern), payload: data, metadata, isEnveloped: false, deadlineMs };
     }
-    const whole = this.assignPacketId({ pattern, data, ...(metadata && { metadata }) });
-    const payload: unknown = this.serializer.serialize(whole);
+    const whole = { pattern, data, ...(metadata && { metadata }) };
+    const payload: unknown = this.serializer.serialize(isEvent ? whole : this.assignPacketId(whole));
     return { pattern: '', payload, metadata: undefined, isEnveloped: true, deadlineMs };
   }
 

@@ -1,5 +1,5 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { BaseRpcExceptionFilter } from '@nestjs/microservices';
+import { BaseRpcExceptionFilter, RpcException } from '@nestjs/microservices';
 import { UdsError } from '../protocol/errors.js';
 
 /** What Nest's default filter tells of an error that is not meant for callers. */
@@ -31,6 +31,15 @@ export function isAbort(error: unknown): boolean {
     return error instanceof UdsError || (error as { name?: unknown } | undefined)?.name === 'AbortError';
   } catch {
     // Something was thrown that throws when it is looked at.
+    return false;
+  }
+}
+
+/** Whether an error is one that an application means for its callers. */
+export function isRpcException(error: unknown): boolean {
+  try {
+    return error instanceof RpcException;
+  } catch {
     return false;
   }
 }

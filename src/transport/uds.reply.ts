@@ -3,6 +3,10 @@ import type { IncomingCall } from '../protocol/call.js';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import type { IncomingCalls } from '../protocol/incoming-calls.js';
 import { EncodedPayload } from '../protocol/payload-codec.js';
+import { isRpcException } from './uds.errors.js';
+
+const handlerFailed = (): UdsError =>
+  errorOf('HANDLER_FAILED', "The handler failed past its exception filters; the server's log has the error.");
 
 /** What replying needs from the server, the same for every call. */
 export interface ReplySettings {
@@ -77,14 +81,26 @@ export class Reply {
     this.end();
   }
 
-  /** An error that got past Nest's filters. */
+  /** An error that no filter was there for: one inside of a generator. */
   failUnfiltered(error: unknown): void {
     this.fail(this.settings.mapError(error));
+  }
+
+  /** An error that came out of Nest's filters or hooks themselves. */
+  failPastFilters(error: unknown): void {
+    const told = this.settings.mapError(error);
+    if (isRpcException(error)) this.fail(told);
+    else this.#refuseQuietly(handlerFailed());
   }
 
   /** An error of the transport. */
   refuse(error: UdsError): void {
     if (!this.call.isOver) this.settings.troubled(error, this.call);
+    this.#refuseQuietly(error);
+  }
+
+  /** The same, where the log has it already. */
+  #refuseQuietly(error: UdsError): void {
     this.calls.refuse(this.call, error);
     this.end();
   }

@@ -26,11 +26,19 @@ export class RequestReader {
   }
 }
 
+/** The packet that Nest's own client would have sent: the pattern of an event is text, that of a message what it was. */
 function packetOf(call: IncomingCall): RequestPacket {
-  const packet = {
-    pattern: call.pattern,
-    data: call.payload,
-    ...(call.metadata && { metadata: call.metadata }),
-  };
-  return call.isEvent ? packet : { ...packet, id: String(call.id) };
+  const { pattern, payload: data, metadata, isEvent } = call;
+  const packet = { pattern, data, ...(metadata && { metadata }) };
+  return isEvent ? packet : { ...packet, pattern: objectOf(pattern) ?? pattern, id: String(call.id) };
+}
+
+/** The object that a pattern is the text of, if it is one. */
+function objectOf(text: string): object | undefined {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return undefined;
+  }
 }

@@ -3,7 +3,6 @@ import type { Server as NetServer } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { NO_EVENT_HANDLER, NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
-import { finalize, isObservable } from 'rxjs';
 import type { Connection } from '../net/connection.js';
 import { Listener } from '../net/listener.js';
 import type { IncomingCall } from '../protocol/call.js';
@@ -14,11 +13,13 @@ import { Answer } from './uds.answer.js';
 import { UDS_TRANSPORT } from './uds.constants.js';
 import { UdsContext, type UdsStats } from './uds.context.js';
 import { mapUnfilteredError } from './uds.errors.js';
+import { runEvent } from './uds.event.js';
 import type { EventSubscription, UdsServerEvents } from './uds.events.js';
 import { type ResolvedServerOptions, resolveServerOptions, type UdsServerOptions } from './uds.options.js';
 import { RequestReader } from './uds.request-reader.js';
 import { patternOfText } from './uds.pattern.js';
 import { Reply, type ReplySettings } from './uds.reply.js';
+import { quote } from './uds.show.js';
 
 /** Spellings of patterns whose handler is remembered; further ones are looked up each time. */
 const MAX_REMEMBERED_PATTERNS = 1024;
@@ -64,7 +65,8 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
 
   /** Not async: Nest ignores a promise, so every error goes to the callback. */
   override listen(callback: (error?: unknown) => void): void {
-    const listener = this.#createListener();
+    // One that listened before may still be closing.
+    const listener = this.#listener?.isFresh === true ? this.#listener : this.#createListener();
     this.#listener = listener;
     listener.listen().then(
       () => {
@@ -98,13 +100,9 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     else this.#listener.server.on(subscription.event, subscription.callback);
   }
 
-  /** The `net.Server`. @throws Error before `listen`. */
+  /** The `net.Server`, of the next `listen` where it does not listen. */
   override unwrap<T = NetServer>(): T {
-    if (this.#listener === undefined) {
-      throw new Error(
-        'Not initialized. Please call the "listen"/"startAllMicroservices" method before accessing the server.',
-      );
-    }
+    this.#listener ??= this.#createListener();
     return this.#listener.server as T;
   }
 
@@ -237,11 +235,11 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       if (reply.isOver()) reply.end();
       else await answer.run(() => handler(data, context));
     };
-    this.#withHooks(context, run, (error) => reply.failUnfiltered(error));
+    this.#withHooks(context, run, (error) => reply.failPastFilters(error));
   }
 
   /** Resolves when the event's handlers have ended, their Observables included; never rejects. */
-  async #runEvent(
+  #runEvent(
     handler: MessageHandler | null,
     pattern: string,
     data: unknown,
@@ -249,51 +247,49 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   ): Promise<void> {
     if (handler === null) {
       this.logger.error(NO_EVENT_HANDLER`${quote(pattern)}`);
-      return;
+      return Promise.resolve();
     }
-    await new Promise<unknown>((resolve) => {
-      this.#withHooks(
-        context,
-        async (runEndHook) => {
-          const ended = (): void => {
-            runEndHook();
-            resolve(undefined);
-          };
-          try {
-            const result: unknown = await handler(data, context);
-            if (!isObservable(result)) ended();
-            // Nobody hears of an error of an event: Nest's filters have logged it.
-            else result.pipe(finalize(ended)).subscribe({ error: () => undefined });
-          } catch (error) {
-            this.handleError(error as string);
-            ended();
-          }
-        },
-        resolve,
-      );
+    const log = (error: unknown): void => this.handleError(error as string);
+    return new Promise((resolve) => {
+      const run = async (runEndHook: () => void): Promise<void> => {
+        await runEvent(() => handler(data, context), log);
+        runEndHook();
+        resolve();
+      };
+      this.#withHooks(context, run, (error) => {
+        log(error);
+        resolve();
+      });
     });
   }
 
-  /** Runs under Nest's processing hooks; one that throws ends its own call alone. */
+  /**
+   * Runs under Nest's processing hooks. A start hook that throws or rejects ends its own call alone: it is `broken`, unless
+   * the call runs by then and ends by itself.
+   */
   #withHooks(
     context: UdsContext,
     run: (runEndHook: () => void) => Promise<void>,
     broken: (error: unknown) => void,
   ): void {
+    let isRunning = false;
+    const failed = (error: unknown): void => {
+      if (isRunning) this.handleError(error as string);
+      else broken(error);
+    };
+    const start = (): unknown =>
+      this.runWithProcessingHooks(context, (runEndHook) => {
+        isRunning = true;
+        return run(runEndHook);
+      });
     try {
-      this.runWithProcessingHooks(context, run);
+      Promise.resolve(start()).catch(failed);
     } catch (error) {
-      this.handleError(error as string);
-      broken(error);
+      failed(error);
     }
   }
 
   #stats(): UdsStats {
     return this.#listener?.stats ?? { connections: 0, callsServed: 0, callsInFlight: 0 };
   }
-}
-
-/** A peer's pattern as one short line. */
-function quote(pattern: string): string {
-  return JSON.stringify(pattern.length <= 100 ? pattern : `${pattern.slice(0, 100)}...`);
 }

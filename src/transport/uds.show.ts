@@ -4,3 +4,8 @@ export function show(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
+
+/** A peer's pattern as one short line, which can't forge another one. */
+export function quote(pattern: string): string {
+  return JSON.stringify(pattern.length <= 100 ? pattern : `${pattern.slice(0, 100)}...`);
+}

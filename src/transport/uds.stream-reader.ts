@@ -1,4 +1,5 @@
 import type { WritePacket } from '@nestjs/microservices';
+import Queue from 'yocto-queue';
 import type { OpenCall } from './uds.abortable-call.js';
 
 interface Waiting {
@@ -13,8 +14,8 @@ const DONE: IteratorResult<unknown, undefined> = { done: true, value: undefined 
  * here. Leaving the loop early (`break`, `return`, `throw`) cancels the call.
  */
 export class StreamReader implements AsyncIterableIterator<unknown, undefined, undefined> {
-  readonly #arrived: { value: unknown; wireBytes: number }[] = [];
-  readonly #waiting: Waiting[] = [];
+  readonly #arrived = new Queue<{ value: unknown; wireBytes: number }>();
+  readonly #waiting = new Queue<Waiting>();
   #isEnded = false;
   #failure: { error: unknown } | undefined;
   #call: OpenCall | undefined;
@@ -33,7 +34,7 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined, u
     const isFailure = status === 'error' || (err !== undefined && err !== null);
     if (isFailure) this.#failure = { error: err };
     else if (isDisposed !== true || response !== undefined)
-      this.#arrived.push({ value: response, wireBytes });
+      this.#arrived.enqueue({ value: response, wireBytes });
     if (isDisposed === true) this.#isEnded = true;
     // The failure may be of this end alone: a value that can't be read, while the server goes on sending.
     if (isFailure) this.#call?.cancel();
@@ -42,7 +43,7 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined, u
 
   next(): Promise<IteratorResult<unknown, undefined>> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
+      this.#waiting.enqueue({ resolve, reject });
       // The call starts with the first read.
       if (this.#call === undefined && !this.#isEnded) this.#start();
       this.#serve();
@@ -51,7 +52,7 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined, u
 
   return(): Promise<IteratorResult<unknown, undefined>> {
     this.#isEnded = true;
-    this.#arrived.length = 0;
+    this.#arrived.clear();
     this.#failure = undefined;
     this.#call?.cancel();
     this.#serve();
@@ -68,10 +69,10 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined, u
 
   /** Gives what has arrived to those who wait, in order. */
   #serve(): void {
-    for (let reader = this.#waiting[0]; reader !== undefined; reader = this.#waiting[0]) {
-      const arrived = this.#arrived.shift();
+    for (let reader = this.#waiting.peek(); reader !== undefined; reader = this.#waiting.peek()) {
+      const arrived = this.#arrived.dequeue();
       if (arrived === undefined && !this.#isEnded) return;
-      this.#waiting.shift();
+      this.#waiting.dequeue();
       if (arrived !== undefined) {
         reader.resolve({ done: false, value: arrived.value });
         this.#call?.consume(arrived.wireBytes);

@@ -53,4 +53,36 @@ describe('WaitQueue', () => {
     // leaves no timer behind: the leak check would see it
     queue.delete(far);
   });
+
+  it('gives a long queue in its order, in a time that grows with its length', () => {
+    const COUNT = 500_000;
+    const queue = new WaitQueue<{ deadlineMs: number; index: number }>(COUNT, () => undefined);
+    for (let index = 0; index < COUNT; index += 1) queue.add({ deadlineMs: Infinity, index });
+    let expected = 0;
+    for (let item = queue.first; item !== undefined; item = queue.first) {
+      if (item.index !== expected) throw new Error(`${item.index} came in place of ${expected}`);
+      expected += 1;
+      queue.delete(item);
+    }
+    expect(expected).toBe(COUNT);
+  });
+
+  it('gives what was added after it had run empty, and passes over what has left from the middle', () => {
+    const queue = new WaitQueue<{ deadlineMs: number }>(10, () => undefined);
+    const items = Array.from({ length: 6 }, () => ({ deadlineMs: Infinity }));
+    const [first, second, third, fourth, fifth, sixth] = items;
+    expect(queue.first).toBeUndefined();
+    for (const item of [first!, second!, third!]) queue.add(item);
+    expect(queue.first).toBe(first);
+    queue.delete(second!);
+    queue.delete(first!);
+    expect(queue.first).toBe(third);
+    queue.delete(third!);
+    expect(queue.first).toBeUndefined();
+    for (const item of [fourth!, fifth!, sixth!]) queue.add(item);
+    queue.delete(fourth!);
+    expect(queue.first).toBe(fifth);
+    queue.delete(sixth!);
+    expect(queue.first).toBe(fifth);
+  });
 });

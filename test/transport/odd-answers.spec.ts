@@ -95,12 +95,13 @@ describe.each([
 });
 
 describe('a handler that throws a revoked Proxy', () => {
-  it.each(['throws', 'rejects', 'generator'])(
-    "fails its call with Nest's unknown error, and no other: %s",
-    async (how) => {
-      const { client } = await serveAndConnect([Odd]);
-      await expect(lastValueFrom(client.send('revoked', how))).rejects.toEqual(UNKNOWN_ERROR);
-      expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
-    },
-  );
+  it.each([
+    ['throws', expect.objectContaining({ code: 'HANDLER_FAILED' })],
+    ['rejects', expect.objectContaining({ code: 'HANDLER_FAILED' })],
+    ['generator', UNKNOWN_ERROR],
+  ])('fails its call, and no other: %s', async (how, error) => {
+    const { client } = await serveAndConnect([Odd]);
+    await expect(lastValueFrom(client.send('revoked', how))).rejects.toEqual(error);
+    expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
+  });
 });

@@ -1,5 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
-import { UdsRecord, UdsRecordBuilder, UsageError } from '../../src/index.js';
+import { Controller } from '@nestjs/common';
+import { Ctx, MessagePattern } from '@nestjs/microservices';
+import { lastValueFrom } from 'rxjs';
+import { UdsContext, UdsRecord, UdsRecordBuilder, UsageError } from '../../src/index.js';
+import { serveAndConnect } from '../support/nest.js';
+
+@Controller()
+class Metadata {
+  @MessagePattern('metadata')
+  metadata(@Ctx() context: UdsContext): unknown {
+    return context.getMetadata();
+  }
+}
 
 const asAny = <T>(value: unknown): T => value as T;
 
@@ -24,6 +36,12 @@ describe('UdsRecordBuilder', () => {
     expect(record.signal).toBe(signal);
   });
 
+  it('takes a key of the metadata that has no value for no key', async () => {
+    const { client } = await serveAndConnect([Metadata]);
+    const record = new UdsRecordBuilder(1).setMetadata(asAny({ a: 'x', b: undefined })).build();
+    expect(await lastValueFrom(client.send('metadata', record))).toStrictEqual({ a: 'x' });
+  });
+
   it('keeps the metadata as they were when they were given', () => {
     const metadata = { key: 'value' };
     const builder = new UdsRecordBuilder(1).setMetadata(metadata);
@@ -31,7 +49,7 @@ describe('UdsRecordBuilder', () => {
     expect(builder.build().metadata).toEqual({ key: 'value' });
   });
 
-  it.each([[{ a: 1 }], [{ a: 'x', b: null }], [{ a: undefined }], [['x']], ['x'], [null], [undefined], [5]])(
+  it.each([[{ a: 1 }], [{ a: 'x', b: null }], [['x']], ['x'], [null], [undefined], [5]])(
     'refuses metadata that are %j with INVALID_RECORD',
     (metadata) => {
       const set = (): unknown => new UdsRecordBuilder(1).setMetadata(asAny(metadata));

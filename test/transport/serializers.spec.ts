@@ -162,7 +162,7 @@ describe('a deserializer', () => {
     await until(() => seen.length === 2, 'the event arrived');
     expect(packets).toEqual([
       { pattern: 'echo', data: 'hi', id: expect.any(String) },
-      { response: 'hi', isDisposed: true },
+      { response: 'hi', isDisposed: true, id: expect.any(String) },
       { pattern: 'noted', data: 1 },
     ]);
   });

@@ -59,10 +59,31 @@ describe('what Nest gives of a transport', () => {
     expect(heard).toEqual(['listening', 'connection']);
   });
 
-  it('server.unwrap gives the net.Server, and throws before listen', async () => {
-    expect(() => new UdsServer({ path: '/run/app.sock' }).unwrap()).toThrow('Not initialized');
-    const { server } = await serve([Answers]);
+  it('server.unwrap gives the net.Server, before listen the one that will listen', async () => {
+    let early: unknown;
+    const { app, server } = await serve([Answers], {
+      prepare: (_app, prepared) => (early = prepared.unwrap()),
+    });
+    expect(early).toBeInstanceOf(Server);
+    expect(server.unwrap()).toBe(early);
+    await app.close();
     expect(server.unwrap()).toBeInstanceOf(Server);
+    expect(server.unwrap()).not.toBe(early);
+  });
+
+  it('server.close of one that was unwrapped and never listened changes nothing', async () => {
+    const server = new UdsServer({ path: socketPath() });
+    server.unwrap();
+    await server.close();
+    const errors: unknown[] = [];
+    await new Promise<void>((resolve) => {
+      server.listen((error) => {
+        errors.push(error);
+        resolve();
+      });
+    });
+    expect(errors).toEqual([undefined]);
+    await server.close();
   });
 
   it('connect resolves once, however often it is asked', async () => {

@@ -1,5 +1,8 @@
 import type { Scenario } from './row.js';
 import { asyncContext } from './scenarios/async-context.js';
+import { closing } from './scenarios/closing.js';
+import { codecs } from './scenarios/codecs.js';
+import { connecting } from './scenarios/connecting.js';
 import { durableProviders } from './scenarios/durable-providers.js';
 import { errorPlaces } from './scenarios/error-places.js';
 import { errors } from './scenarios/errors.js';
@@ -7,21 +10,30 @@ import { events } from './scenarios/events.js';
 import { filterResults } from './scenarios/filter-results.js';
 import { filters } from './scenarios/filters.js';
 import { guards } from './scenarios/guards.js';
+import { hybrid } from './scenarios/hybrid.js';
 import { interceptors } from './scenarios/interceptors.js';
+import { logging } from './scenarios/logging.js';
+import { metadata } from './scenarios/metadata.js';
 import { nothingThere } from './scenarios/nothing-there.js';
 import { objectPatterns } from './scenarios/object-patterns.js';
 import { objects } from './scenarios/objects.js';
 import { observables } from './scenarios/observables.js';
 import { parameters } from './scenarios/parameters.js';
 import { patterns } from './scenarios/patterns.js';
+import { pinned } from './scenarios/pinned.js';
 import { pipes } from './scenarios/pipes.js';
 import { preRequestHooks } from './scenarios/pre-request-hooks.js';
+import { processingHooks } from './scenarios/processing-hooks.js';
 import { results } from './scenarios/results.js';
 import { scopes } from './scenarios/scopes.js';
+import { serializers } from './scenarios/serializers.js';
+import { surface } from './scenarios/surface.js';
+import { twoServers } from './scenarios/two-servers.js';
 import { unserializablePayloads } from './scenarios/unserializable-payloads.js';
 import { unserializable } from './scenarios/unserializable.js';
 import { validation } from './scenarios/validation.js';
 import { values } from './scenarios/values.js';
+import { wiring } from './scenarios/wiring.js';
 
 /** Every scenario, in the order in which docs/parity.md shows them. */
 export const scenarios: readonly Scenario[] = [
@@ -48,4 +60,16 @@ export const scenarios: readonly Scenario[] = [
   preRequestHooks,
   asyncContext,
   parameters,
+  metadata,
+  processingHooks,
+  serializers,
+  codecs,
+  surface,
+  connecting,
+  closing,
+  hybrid,
+  pinned,
+  twoServers,
+  wiring,
+  logging,
 ];

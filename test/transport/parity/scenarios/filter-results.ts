@@ -45,17 +45,22 @@ const givenInTurn = (errors: readonly unknown[]): See => {
 /** The error went past the filter. */
 const untold = (...before: unknown[]): unknown => ({ ...fails(UNKNOWN_ERROR, ...before), log: ['no stock'] });
 
+const COULD_NOT_TELL = {
+  says: 'fails with HANDLER_FAILED',
+  told: 'RemoteError HANDLER_FAILED',
+};
+
 /** A filter that fails itself. */
 const broken = (
   says: string,
   give: (error: unknown) => unknown,
-  told: unknown,
+  ours: { says: string; told: unknown },
   tcpLog: string[],
   udsLog: string[],
 ): Row =>
   exception(says, behind(give, rejecting, askOrWait), {
     tcp: { says: 'waits for ever', sees: { ...waits(), log: tcpLog } },
-    uds: { says: "fails as Nest's default filter would tell it", sees: { ...fails(told), log: udsLog } },
+    uds: { says: ours.says, sees: { ...fails(ours.told), log: udsLog } },
     because: 'Every call ends, whatever its filters do.',
   });
 
@@ -92,18 +97,18 @@ export const filterResults: Scenario = {
       untold(1, 2),
     ),
     inStream('a filter that throws', () => failing(new Error('no filter')), fails({}, 1, 2)),
-    broken('a filter that throws the error again', failing, UNKNOWN_ERROR, ['no stock'], ['no stock']),
+    broken('a filter that throws the error again', failing, COULD_NOT_TELL, ['no stock'], ['no stock']),
     broken(
       'a filter that rejects',
       () => Promise.reject(new Error('no filter')),
-      UNKNOWN_ERROR,
+      COULD_NOT_TELL,
       ['no filter'],
       ['no filter'],
     ),
     broken(
       'a filter that throws an RpcException',
       () => failing(new RpcException('no tea')),
-      { status: 'error', message: 'no tea' },
+      { says: "fails with that exception's error", told: { status: 'error', message: 'no tea' } },
       ['no tea'],
       [],
     ),

@@ -150,8 +150,8 @@ const errors: Row[] = [
     {
       tcp: { says: 'waits for ever', sees: { ...waits(), log: ['nothing to read'] } },
       uds: {
-        says: 'fails as with any unknown error',
-        sees: { ...fails(UNKNOWN_ERROR), log: ['nothing to read'] },
+        says: 'fails with HANDLER_FAILED',
+        sees: { ...fails('RemoteError HANDLER_FAILED'), log: ['nothing to read'] },
       },
       because: 'Every call ends, whatever its handler throws.',
     },

@@ -3,6 +3,14 @@ import { group } from './group.mjs';
 const READER = 'src/transport/uds.stream-reader.ts';
 const STREAM = 'src/transport/uds.answer-stream.ts';
 const INCOMING = 'src/protocol/incoming-calls.ts';
+/** A queue that moves all that waits each time the first one leaves. */
+const ARRAY = `new (class extends Array {
+  enqueue(item) { this.push(item); }
+  dequeue() { return this.shift(); }
+  clear() { this.length = 0; }
+  get size() { return this.length; }
+  drain() { return this.splice(0); }
+})()`;
 
 /** Streams to the letter: order, ends, pace, and the death of either end. */
 export const streams = [
@@ -55,6 +63,22 @@ export const streams = [
       from: 'pulled?.return();',
       to: 'pulled?.return();\n    pulled?.return();',
       name: 'is closed once',
+    },
+  ]),
+  ...group('test/transport/stream-backlog.spec.ts', [
+    {
+      says: 'a long backlog at the reader is worked off in a time that grows with its length',
+      file: READER,
+      from: 'readonly #arrived = new Queue<{ value: unknown; wireBytes: number }>();',
+      to: `readonly #arrived = ${ARRAY};`,
+      name: 'where it waits for a reader',
+    },
+    {
+      says: 'a long backlog at the server is, too',
+      file: STREAM,
+      from: 'readonly #parts = new Queue<Part>();',
+      to: `readonly #parts = ${ARRAY};`,
+      name: 'ahead of the credit',
     },
   ]),
   ...group('test/net/wait-queue.spec.ts', [

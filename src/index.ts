@@ -1,6 +1,7 @@
 export {
   ConnectionError,
   ERROR_CODES,
+  type Fault,
   ProtocolError,
   RemoteError,
   UdsError,
@@ -10,8 +11,9 @@ export {
 export { UdsClient } from './transport/uds.client.js';
 export { UDS_TRANSPORT } from './transport/uds.constants.js';
 export { UdsContext, type UdsPeer, type UdsStats } from './transport/uds.context.js';
-export { OPTION_TABLE, type OptionRow } from './transport/uds.option-table.js';
+export type { UdsClientEvents, UdsServerEvents } from './transport/uds.events.js';
+export { OPTION_TABLE, type OptionRow, type OptionSide } from './transport/uds.option-table.js';
 export type { UdsClientOptions, UdsServerOptions } from './transport/uds.options.js';
 export { udsClient, type UdsClientProvider, udsServer } from './transport/uds.providers.js';
-export { UdsRecord, UdsRecordBuilder } from './transport/uds.record.js';
+export { type Metadata, UdsRecord, UdsRecordBuilder } from './transport/uds.record.js';
 export { UdsServer } from './transport/uds.server.js';

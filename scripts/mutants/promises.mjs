@@ -124,7 +124,7 @@ export const promises = [
     {
       says: 'a connection that can not be had is not asked for with each call',
       file: 'src/net/channel.ts',
-      from: 'if (othersServe && performance.now() < this.#dialsAgainAtMs) return;',
+      from: 'if (othersServe && performance.now() < this.#nextDialAtMs) return;',
       to: '',
       name: 'has connect() fail',
     },

@@ -48,9 +48,9 @@ export class ChannelCall {
     } else {
       this.room.startWriting(this);
       try {
-        connection.emit(this.request, nowMs, (error) => this.#settle(error));
+        connection.emit(this.request, nowMs, (error) => this.#endWriting(error));
       } catch (error) {
-        this.#settle(error as UdsError);
+        this.#endWriting(error as UdsError);
       }
     }
   }
@@ -79,7 +79,7 @@ export class ChannelCall {
     if (this.#call !== undefined) this.#connection?.session.outgoing.consume(this.#call, wireBytes);
   }
 
-  #settle(error: UdsError | undefined): void {
+  #endWriting(error: UdsError | undefined): void {
     if (this.room.endWriting(this)) this.written(error);
   }
 }

@@ -34,7 +34,7 @@ export class Channel {
   readonly #pool = new ConnectionPool();
   #dialing: Promise<void> | undefined;
   /** When a connection that could not be had is tried for again, while others serve. */
-  #dialsAgainAtMs = 0;
+  #nextDialAtMs = 0;
   #stopDialing: AbortController | undefined;
   #closing: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
@@ -102,6 +102,7 @@ export class Channel {
     const connection = this.#queue.size === 0 ? this.#pool.choose(call) : undefined;
     if (connection === undefined) this.#enqueue(call);
     else call.writeTo(connection);
+    // The cheap question first: #dialIfMissing counts those that are alive.
     if (connection === undefined || this.#pool.size < this.settings.connections) this.#dialIfMissing();
     return call;
   }
@@ -141,7 +142,7 @@ export class Channel {
     const missing = this.#missing;
     if (missing === 0) return;
     const othersServe = missing < this.settings.connections;
-    if (othersServe && performance.now() < this.#dialsAgainAtMs) return;
+    if (othersServe && performance.now() < this.#nextDialAtMs) return;
     this.#dial().catch(() => undefined);
   }
 
@@ -171,7 +172,7 @@ export class Channel {
     const results = await Promise.allSettled(attempts);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed === undefined) return;
-    this.#dialsAgainAtMs = performance.now() + this.settings.connectTimeoutMs;
+    this.#nextDialAtMs = performance.now() + this.settings.connectTimeoutMs;
     if (this.#pool.liveCount === 0) {
       this.owner.disconnected(failed.reason as UdsError);
       this.#failQueued(failed.reason as UdsError);

@@ -14,7 +14,7 @@ export class ConnectionPool {
     return this.#connections.length;
   }
 
-  /** Those that have not ended: the last event of a socket may still be to come. */
+  /** Without those that have ended and whose socket has not said so yet: they stay here until it does. */
   get liveCount(): number {
     let count = 0;
     for (const connection of this.#connections) if (connection.canWrite) count += 1;
@@ -30,7 +30,7 @@ export class ConnectionPool {
     if (at >= 0) this.#connections.splice(at, 1);
   }
 
-  /** Of those that can take the call now, the one with the fewest in flight; where they are even, they take turns. */
+  /** Of those that can take the call now, the one with the fewest in flight; each search begins one further. */
   choose(call: ChannelCall): Connection | undefined {
     const { length } = this.#connections;
     let chosen: Connection | undefined;

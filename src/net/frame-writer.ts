@@ -49,8 +49,9 @@ export class FrameWriter {
     return bytes;
   }
 
-  /** Has `written` told of what `pack` writes. Before it is packed, since packing may flush at once. @throws what `pack` throws */
+  /** Packs something, and calls `written` once the system has taken it. @throws what `pack` throws; there is no call then. */
   writeWatched(pack: () => void, written: Written): void {
+    // First, since packing may flush.
     this.#onWritten.push(written);
     try {
       pack();

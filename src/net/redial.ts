@@ -29,7 +29,7 @@ export async function redial(
       await dial(path, settings, owner, timeoutMs, stop);
       return;
     } catch (error) {
-      // Where the end of the time cuts a late attempt short, the one before it says more.
+      // An attempt that the end of the time cuts short says nothing of the server: the one before it says more.
       const isCut = (error as UdsError).code === 'HELLO_TIMEOUT' && timeoutMs < connectTimeoutMs / 2;
       if (failure === undefined || !isCut) failure = error as UdsError;
       const delayMs = backoffDelayMs(attempt, settings, Math.random());

@@ -69,6 +69,7 @@ export const ERROR_CODES = {
   UNKNOWN_REMOTE_ERROR: of('remote', true, false),
 } as const satisfies Record<string, CodeFacts>;
 
+/** What `error.code` may be; docs/errors.md says of each what it means and what to do. */
 export type UdsErrorCode = keyof typeof ERROR_CODES;
 
 /** What an ERROR frame of the transport carries. */
@@ -117,7 +118,7 @@ export class ProtocolError extends UdsError {}
 /** The system or the clock stood in the way: no server, a lost connection, time is up. */
 export class ConnectionError extends UdsError {}
 
-/** The other end refused this one call, or answered what can't be read; the connection lives. */
+/** What the other end said of this call, or its answer can't be read; docs/errors.md says by code whether the connection lives. */
 export class RemoteError extends UdsError {}
 
 const CLASS_OF_FAULT = {

@@ -19,7 +19,7 @@ export class AbortableCall implements OpenCall {
   #isOver = false;
   readonly #abort = (): void => {
     this.cancel();
-    this.receive({ err: aborted(), isDisposed: true }, 0);
+    this.receive({ err: aborted(this.signal), isDisposed: true }, 0);
   };
 
   /** @throws UsageError CALL_ABORTED where the signal has aborted already; nothing is sent then. */
@@ -28,7 +28,7 @@ export class AbortableCall implements OpenCall {
     private readonly receive: Receive,
     open: (receive: Receive) => OpenCall,
   ) {
-    if (signal.aborted) throw aborted();
+    if (signal.aborted) throw aborted(signal);
     this.#call = open((packet, wireBytes) => {
       if (packet.isDisposed === true) this.#end();
       receive(packet, wireBytes);
@@ -54,4 +54,6 @@ export class AbortableCall implements OpenCall {
   }
 }
 
-const aborted = (): Error => errorOf('CALL_ABORTED', 'The call was cancelled by its AbortSignal.');
+/** Its cause is what the signal aborted with. */
+const aborted = ({ reason }: AbortSignal): Error =>
+  errorOf('CALL_ABORTED', 'The call was cancelled by its AbortSignal.', reason);

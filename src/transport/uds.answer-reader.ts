@@ -36,7 +36,7 @@ export class AnswerReader implements Caller {
     if (isEnveloped) this.#read(error, true, 0);
     else if (this.id !== undefined && !isOurs) this.#readError(error, this.id);
     // An error of the transport is no packet, but must not overtake those that are still being read.
-    else if (this.#order !== undefined) this.#order.run(() => failure(error), this.#give, this.#fail);
+    else if (this.#order !== undefined) this.#order.run(() => failure(error), this.#giveLast, this.#fail);
     else this.receive(failure(error), 0);
   }
 
@@ -54,12 +54,12 @@ export class AnswerReader implements Caller {
     this.#order.run(
       () => this.deserializer.deserialize({ err, isDisposed: true, id }),
       // A handler may fail with nothing at all, so the status says that it did, unless an answer was made of it.
-      (answer) => this.#give(answer.response === undefined ? { ...answer, status: 'error' } : answer),
+      (answer) => this.#giveLast(answer.response === undefined ? { ...answer, status: 'error' } : answer),
       this.#fail,
     );
   }
 
-  readonly #give = (answer: WritePacket): void => this.receive({ ...answer, isDisposed: true }, 0);
+  readonly #giveLast = (answer: WritePacket): void => this.receive({ ...answer, isDisposed: true }, 0);
 
   /** The deserializer threw. */
   readonly #fail = (error: unknown): void => this.receive(failure(error), 0);

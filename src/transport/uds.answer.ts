@@ -16,16 +16,19 @@ export class Answer {
    * ends before, the value travels with the end; and as over Nest's TCP a last `undefined` is no value at all.
    */
   #held: unknown = NOTHING_HELD;
-  /** How many values that queue would keep: from the end of a tick on it takes one a microtask. */
-  #queued = 0;
-  #isTaking = false;
+  /**
+   * How many values that queue (of `Server.send`) would hold. It is begun at the end of the tick and gives up one value a
+   * microtask; an end that finds it not empty marks its last value. Only the newest value matters, so the others are counted.
+   */
+  #nestQueueLength = 0;
+  #isDraining = false;
 
   constructor(private readonly reply: Reply) {}
 
   /** Runs a handler and answers with what it gives; never throws, whatever the handler does. */
   async run(handler: () => unknown): Promise<void> {
     try {
-      this.#take(await handler());
+      this.#give(await handler());
     } catch (error) {
       this.reply.failPastFilters(error);
     }
@@ -43,7 +46,7 @@ export class Answer {
     this.reply.end();
   }
 
-  #take(result: unknown): void {
+  #give(result: unknown): void {
     if (isObservable(result)) {
       this.#subscribe(result);
     } else if (!isStreamed(result)) {
@@ -78,19 +81,19 @@ export class Answer {
   #emitted(stream: AnswerStream, value: unknown): void {
     this.#release(stream);
     this.#held = value;
-    this.#queued += 1;
-    if (this.#isTaking) return;
-    this.#isTaking = true;
-    process.nextTick(() => void this.#takeQueued(stream));
+    this.#nestQueueLength += 1;
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    process.nextTick(() => void this.#drainAsNest(stream));
   }
 
-  async #takeQueued(stream: AnswerStream): Promise<void> {
-    while (this.#queued > 0) {
-      this.#queued -= 1;
-      if (this.#queued === 0) this.#release(stream);
+  async #drainAsNest(stream: AnswerStream): Promise<void> {
+    while (this.#nestQueueLength > 0) {
+      this.#nestQueueLength -= 1;
+      if (this.#nestQueueLength === 0) this.#release(stream);
       await Promise.resolve();
     }
-    this.#isTaking = false;
+    this.#isDraining = false;
   }
 
   #release(stream: AnswerStream): void {

@@ -45,7 +45,12 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
     });
   }
 
-  /** Resolves when the server has answered a hello. @throws UdsError within connectTimeoutMs, saying why. */
+  /**
+   * Resolves when the server has answered the hello of each of `connections`.
+   *
+   * @throws UdsError within connectTimeoutMs, saying why; where one of several connections could not be had, calls go over
+   * the others all the same.
+   */
   override connect(): Promise<void> {
     return this.#channel.connect();
   }
@@ -56,7 +61,11 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
     this.#subscriptions = [];
   }
 
-  /** Sends a message once subscribed to; unsubscribing cancels the call on the server too. */
+  /**
+   * Sends a message once subscribed to; unsubscribing cancels the call on the server too.
+   *
+   * @param data the payload, or what a UdsRecordBuilder made of it.
+   */
   override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isMissing(pattern, data)) return throwError(() => new InvalidMessageException());
     // Published at once where a connection stands, so that messages and events keep the order of their calls.
@@ -68,6 +77,8 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
   /**
    * Sends an event now, subscribed to or not. The Observable gives one `undefined` and completes when the system has
    * taken the event's bytes.
+   *
+   * @param data the payload, or what a UdsRecordBuilder made of it.
    */
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isMissing(pattern, data)) return throwError(() => new InvalidMessageException());
@@ -90,6 +101,7 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
    * Sends a message and reads its streamed answer no faster than the loop takes it: the server's generator is paused
    * meanwhile. Leaving the loop cancels the call.
    *
+   * @param data the payload, or what a UdsRecordBuilder made of it.
    * @example
    * for await (const row of client.stream<Row>('rows', { table: 'orders' })) await store(row);
    */

@@ -16,7 +16,8 @@ export interface UdsPeer {
 export type UdsStats = ListenerStats;
 
 /**
- * What a handler can ask about its call, through `@Ctx()`.
+ * What a handler can ask about its call, through `@Ctx()`. Nest's types ask for `@EventPattern<string>('told')` where the
+ * handler of an event takes a context.
  *
  * @example
  * @MessagePattern('report')
@@ -55,7 +56,7 @@ export class UdsContext extends BaseRpcContext<[Socket, string, Metadata | undef
 
   /**
    * Aborts when nobody waits for the answer any more: cancelled, out of time, the caller gone. Its reason is a
-   * UdsError. Made on first use: an AbortController costs more than a whole call.
+   * UdsError. Made on first use: an AbortController costs microseconds.
    */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {

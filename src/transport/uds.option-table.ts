@@ -92,7 +92,7 @@ export const OPTION_TABLE = [
     unit: 'count',
     min: 1,
     max: 1_000_000,
-    says: 'Connections that may be open; one more is refused.',
+    says: 'Connections that may be open; one more is refused. One that is silent from its first moment is not timed out.',
   },
   {
     name: 'maxInFlight',
@@ -155,7 +155,7 @@ export const OPTION_TABLE = [
     unit: 'count',
     min: 1,
     max: 1024,
-    says: 'Connections that calls are spread over; calls keep their order within each of them.',
+    says: 'Connections that calls are spread over; each keeps the order of its own calls, and counts towards the maxConnections of the server.',
   },
   {
     name: 'connectTimeoutMs',
@@ -178,7 +178,7 @@ export const OPTION_TABLE = [
   {
     name: 'maxQueuedCalls',
     side: 'client',
-    default: 10_000,
+    default: 100_000,
     unit: 'count',
     min: 1,
     max: 10_000_000,

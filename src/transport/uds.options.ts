@@ -7,7 +7,7 @@ import { show } from './uds.show.js';
 export interface UdsSharedOptions {
   /** Where the socket file is; a relative path begins at the process's working directory. At most 107 bytes for a client, 93 for a server. */
   readonly path: string;
-  /** What this end calls itself in its hello; people read it in `context.peer` and in errors. */
+  /** What this end calls itself in its hello; people read it in `context.peer` and in errors. Default: nothing. */
   readonly name?: string;
   /** The longest frame that this end takes. Default: 16,777,216 bytes; from 65,536 to 1,073,741,824. */
   readonly maxFrameBytes?: number;
@@ -31,7 +31,7 @@ export interface UdsServerOptions extends UdsSharedOptions {
   readonly gid?: number;
   /** Connections that may wait to be accepted; the system caps it too. Default: 511; from 1 to 65,535. */
   readonly backlog?: number;
-  /** Connections that may be open; one more is refused. Default: 16,384; from 1 to 1,000,000. */
+  /** Connections that may be open; one more is refused. One that is silent from its first moment is not timed out. Default: 16,384; from 1 to 1,000,000. */
   readonly maxConnections?: number;
   /** Requests in flight on one connection; a client lets the next one wait. Default: 2,048; from 16 to 1,000,000. */
   readonly maxInFlight?: number;
@@ -49,13 +49,13 @@ export interface UdsServerOptions extends UdsSharedOptions {
 
 /** What `new UdsClient` and `udsClient` take. */
 export interface UdsClientOptions extends UdsSharedOptions {
-  /** Connections that calls are spread over; calls keep their order within each of them. Default: 1; from 1 to 1,024. */
+  /** Connections that calls are spread over; each keeps the order of its own calls, and counts towards the maxConnections of the server. Default: 1; from 1 to 1,024. */
   readonly connections?: number;
   /** How long connect() and the calls that wait for it try to reach a server. Default: 2,000 ms; from 1 to 2,147,483,647. */
   readonly connectTimeoutMs?: number;
   /** How long a call waits for its first answer; 0 waits for ever. Default: 30,000 ms; from 0 to 2,147,483,647. */
   readonly requestTimeoutMs?: number;
-  /** Calls that may wait to be sent; one more fails with QUEUE_FULL. Default: 10,000; from 1 to 10,000,000. */
+  /** Calls that may wait to be sent; one more fails with QUEUE_FULL. Default: 100,000; from 1 to 10,000,000. */
   readonly maxQueuedCalls?: number;
   /** What the answers of one stream may be ahead of their reader. Default: 262,144 bytes; from 1,024 to 1,073,741,824. */
   readonly streamCreditBytes?: number;

@@ -2,6 +2,8 @@ import { errorOf } from '../protocol/errors.js';
 import { isMetadata, type Metadata } from '../protocol/payload-codec.js';
 import { show } from './uds.show.js';
 
+export type { Metadata };
+
 const MAX_TIMEOUT_MS = 0x7fffffff;
 
 /** @throws UsageError INVALID_RECORD where it is no object of strings. */

@@ -15,7 +15,7 @@ export interface ReplySettings {
   readonly serializer: Serializer | undefined;
   /** One line of log for an answer that could not be given. */
   troubled(error: UdsError, call: IncomingCall): void;
-  /** What a caller is told of an error that no exception filter saw. */
+  /** What a caller is told of an error that no exception filter saw; what is not meant for callers is logged. */
   mapError(error: unknown): unknown;
 }
 

@@ -56,16 +56,17 @@ describe('an AbortSignal', () => {
       client.send('promise', new UdsRecordBuilder(1).setSignal(abort.signal).build()),
     );
     await until(() => started === 1, 'the handler runs');
-    abort.abort();
-    await expect(failed).rejects.toMatchObject({ code: 'CALL_ABORTED' });
+    abort.abort('changed my mind');
+    await expect(failed).rejects.toMatchObject({ code: 'CALL_ABORTED', cause: 'changed my mind' });
     await until(() => aborted.length === 1, 'the signal aborted on the server');
   });
 
   it('that has aborted already keeps the call from being sent', async () => {
     const { client } = await serveAndConnect([Cancellable]);
-    const record = new UdsRecordBuilder(1).setSignal(AbortSignal.abort()).build();
+    const record = new UdsRecordBuilder(1).setSignal(AbortSignal.abort('never')).build();
     await expect(lastValueFrom(client.send('promise', record))).rejects.toMatchObject({
       code: 'CALL_ABORTED',
+      cause: 'never',
     });
     await expect(client.stream('generator', record).next()).rejects.toMatchObject({ code: 'CALL_ABORTED' });
     await expect(lastValueFrom(client.emit('promise', record))).rejects.toMatchObject({

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller } from '@nestjs/common';
-import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { type ArgumentsHost, Catch, Controller, UseFilters } from '@nestjs/common';
+import { BaseRpcExceptionFilter, Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { firstValueFrom, lastValueFrom, Observable, take } from 'rxjs';
+import { EMPTY, firstValueFrom, lastValueFrom, Observable, take } from 'rxjs';
 import { UdsContext, UdsError } from '../../src/index.js';
 import { clientOf, serve, serveAndConnect } from '../support/nest.js';
 import { rawCall, rawFrame } from '../support/raw-frames.js';
@@ -24,6 +24,15 @@ beforeEach(() => {
   late = new Gate();
 });
 
+/** As docs/errors.md has it. */
+@Catch()
+class QuietWhenAborted extends BaseRpcExceptionFilter {
+  override catch(error: Error, host: ArgumentsHost): Observable<unknown> {
+    const { signal } = host.switchToRpc().getContext<UdsContext>();
+    return signal.aborted ? EMPTY : super.catch(error, host);
+  }
+}
+
 @Controller()
 class Cancellable {
   @MessagePattern('promise')
@@ -35,6 +44,18 @@ class Cancellable {
         resolve();
       });
     });
+  }
+
+  @MessagePattern('quiet')
+  @UseFilters(QuietWhenAborted)
+  async quiet(@Payload() how: string, @Ctx() { signal }: UdsContext): Promise<void> {
+    if (how === 'fails') throw new Error('broken handler');
+    started += 1;
+    try {
+      await delay(3_600_000, undefined, { signal });
+    } finally {
+      finallyRan += 1;
+    }
   }
 
   @MessagePattern('late-signal')
@@ -152,6 +173,18 @@ describe('unsubscribing', () => {
     await until(() => finallyRan === 1, 'finally ran');
     expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
     expect(log.troubles).toEqual(troubles);
+  });
+
+  it('leaves no line of log where a filter keeps it quiet, and only then', async () => {
+    const { client, log } = await serveAndConnect([Cancellable]);
+    const subscription = client.send('quiet', 'waits').subscribe();
+    await until(() => started === 1, 'the handler runs');
+    subscription.unsubscribe();
+    await until(() => finallyRan === 1, 'it was told');
+    expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
+    expect(log.troubles).toEqual([]);
+    await expect(lastValueFrom(client.send('quiet', 'fails'))).rejects.toMatchObject({ status: 'error' });
+    expect(log.troubles).toEqual(['broken handler']);
   });
 
   it("calls an iterable's return() once", async () => {

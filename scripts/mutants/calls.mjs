@@ -12,7 +12,7 @@ export const calls = [
     {
       says: 'a close waits for no connection that no call waits for',
       file: 'src/net/channel.ts',
-      from: 'if (this.#queue.size === 0) this.#stopDialing?.abort();',
+      from: 'if (this.#queue.size === 0) this.#stopDialing();',
       to: '',
       name: 'ends at once',
     },
@@ -168,7 +168,7 @@ export const calls = [
       says: "a client's close waits for what runs",
       keeps: "A client's close sends what waits and finishes what runs.",
       file: 'src/net/channel.ts',
-      from: 'while (this.#leaving.size > 0) await this.#nextSettling();',
+      from: 'while (!cut.signal.aborted && this.#leaving.size > 0) await this.#nextSettling();',
       to: 'this.#cut();',
       name: "a client's close",
     },

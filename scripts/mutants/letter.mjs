@@ -114,8 +114,8 @@ export const letter = [
     {
       says: 'a call that the deserializer held too long never runs',
       file: 'src/transport/uds.server.ts',
-      from: '        if (call.isOver) return;\n',
-      to: '',
+      from: 'if (!call.isOver) this.#run(call, connection, pattern, data, metadata);',
+      to: 'this.#run(call, connection, pattern, data, metadata);',
       name: 'the deserializer takes its time',
     },
     {

@@ -104,6 +104,52 @@ export const promises = [
       name: 'as it was when it was called',
     },
   ]),
+  ...group('test/transport/waiting-calls.spec.ts', [
+    {
+      says: 'a call that leaves the queue makes way for those behind it',
+      file: 'src/net/channel.ts',
+      from: '        this.#queue.delete(call);\n        this.#advance();',
+      to: '        this.#queue.delete(call);\n        this.#settle();',
+      name: 'the one before it is aborted',
+    },
+    {
+      says: 'a close ends the pause between two attempts',
+      file: 'src/net/redial.ts',
+      from: '      refuseIfStopped(stop);\n',
+      to: '',
+      name: 'between two attempts',
+    },
+    {
+      says: 'connections are dialled a few at a time',
+      file: 'src/net/redial.ts',
+      from: 'length: Math.min(left, MAX_ATTEMPTS)',
+      to: 'length: left',
+      name: 'at most 16 at a time',
+    },
+    {
+      says: 'a close cuts what lingers',
+      file: 'src/net/connection.ts',
+      from: '    if (!this.#isOver) this.#end(error);\n    this.socket.destroy();',
+      to: '    if (this.#isOver) return;\n    this.#end(error);\n    this.socket.destroy();',
+      name: 'and not once more',
+    },
+    {
+      says: 'calls do not wait for an attempt that others began',
+      file: 'src/net/channel.ts',
+      from: 'this.#dialing ??= this.#attempt(',
+      to: 'this.#dialing ??= this.#filling ?? this.#attempt(',
+      name: 'an attempt that hangs',
+    },
+  ]),
+  ...group('test/transport/serializers.spec.ts', [
+    {
+      says: 'a packet that throws when it is looked at ends its call alone',
+      file: 'src/transport/uds.in-order.ts',
+      from: '      view = reading.view(asPacket(packet));\n    } catch (error) {',
+      to: '      view = asPacket(packet) as unknown as V;\n    } catch (error) {',
+      name: 'gives what throws when it is looked at ends its call',
+    },
+  ]),
   ...group('test/transport/connections.spec.ts', [
     {
       says: 'calls go where the fewest are in flight',
@@ -124,8 +170,8 @@ export const promises = [
     {
       says: 'a connection that can not be had is not asked for with each call',
       file: 'src/net/channel.ts',
-      from: 'if (othersServe && performance.now() < this.#nextDialAtMs) return;',
-      to: '',
+      from: 'this.#missing > 0 && performance.now() >= this.#nextFillAtMs',
+      to: 'this.#missing > 0',
       name: 'has connect() fail',
     },
     {

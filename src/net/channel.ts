@@ -5,7 +5,7 @@ import { deadlineExceeded } from '../protocol/outgoing-calls.js';
 import { ChannelCall, type WaitingRoom } from './channel-call.js';
 import { ConnectionPool } from './connection-pool.js';
 import type { Connection, ConnectionOwner } from './connection.js';
-import { redial, type RedialSettings } from './redial.js';
+import { redial, redialAll, type RedialSettings } from './redial.js';
 import { WaitQueue } from './wait-queue.js';
 
 export interface ChannelSettings extends RedialSettings {
@@ -17,7 +17,8 @@ export interface ChannelSettings extends RedialSettings {
 
 export interface ChannelOwner {
   connected(connection: Connection): void;
-  disconnected(error: UdsError | undefined): void;
+  /** No connection stands any more, or none could be had. */
+  disconnected(): void;
 }
 
 /**
@@ -33,9 +34,12 @@ export class Channel {
   readonly #leaving = new Set<Connection>();
   readonly #pool = new ConnectionPool();
   #dialing: Promise<void> | undefined;
+  #filling: Promise<void> | undefined;
   /** When a connection that could not be had is tried for again, while others serve. */
-  #nextDialAtMs = 0;
-  #stopDialing: AbortController | undefined;
+  #nextFillAtMs = 0;
+  readonly #stops = new Set<AbortController>();
+  /** Connections that have ever stood. */
+  #opens = 0;
   #closing: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
 
@@ -45,14 +49,14 @@ export class Channel {
   ) {
     const expired = (call: ChannelCall): void => {
       call.fail(deadlineExceeded());
-      this.#settle();
+      this.#advance();
     };
     this.#queue = new WaitQueue(settings.maxQueuedCalls, expired);
     this.#unwritten = new WaitQueue(Infinity, expired);
     this.#room = {
       leave: (call) => {
         this.#queue.delete(call);
-        this.#settle();
+        this.#advance();
       },
       startWriting: (event) => void this.#unwritten.add(event),
       endWriting: (event) => this.#unwritten.delete(event),
@@ -63,7 +67,7 @@ export class Channel {
       refused: () => undefined,
       left: (connection) => this.#retire(connection),
       freed: () => this.#advance(),
-      closed: (connection, error) => this.#closed(connection, error),
+      closed: (connection) => this.#closed(connection),
     };
   }
 
@@ -74,7 +78,9 @@ export class Channel {
 
   /** Resolves when the server has answered the hello of each connection. @throws what `redial` says. */
   async connect(): Promise<void> {
-    if (this.#missing > 0) await this.#dial();
+    const endsAtMs = this.#dialEndsAtMs();
+    if (this.#pool.liveCount === 0) await this.#dial();
+    if (this.#missing > 0) await this.#fill(endsAtMs);
   }
 
   /** Sends a request at once where the connection can take it, else queues it. Errors reach the caller. */
@@ -137,13 +143,11 @@ export class Channel {
     this.#settle();
   }
 
-  /** What the attempt fails with reaches the queued calls. */
   #dialIfMissing(): void {
-    const missing = this.#missing;
-    if (missing === 0) return;
-    const othersServe = missing < this.settings.connections;
-    if (othersServe && performance.now() < this.#nextDialAtMs) return;
-    this.#dial().catch(() => undefined);
+    // What an attempt fails with reaches the calls that wait for it.
+    if (this.#pool.liveCount === 0) this.#dial().catch(() => undefined);
+    else if (this.#missing > 0 && performance.now() >= this.#nextFillAtMs)
+      this.#fill(this.#dialEndsAtMs()).catch(() => undefined);
   }
 
   /** Calls wait and nobody takes them. */
@@ -151,36 +155,78 @@ export class Channel {
     if (this.#queue.size > 0 && this.#pool.liveCount === 0) this.#dial().catch(() => undefined);
   }
 
+  /** The first connection, where none stands: calls wait for this, and fail with it. */
   #dial(): Promise<void> {
-    this.#dialing ??= this.#dialMissing().finally(() => {
-      this.#dialing = undefined;
-      // What was dialled may be lost by now.
-      this.#dialIfStranded();
-      this.#settle();
-    });
+    const endsAtMs = this.#dialEndsAtMs();
+    const opensBefore = this.#opens;
+    this.#dialing ??= this.#attempt((stop) => redial(this.settings, this.#connectionOwner, stop, endsAtMs))
+      .then(
+        () => {
+          if (this.#missing > 0) this.#fill(endsAtMs).catch(() => undefined);
+        },
+        (error: unknown) => {
+          // A server that was there for a moment is worth another attempt, with all of its time.
+          if (this.#opens === opensBefore) this.#failDialing(error as UdsError);
+          throw error;
+        },
+      )
+      .finally(() => {
+        this.#dialing = undefined;
+        this.#dialed();
+      });
     return this.#dialing;
   }
 
-  async #dialMissing(): Promise<void> {
+  #failDialing(error: UdsError): void {
+    this.owner.disconnected();
+    this.#failQueued(error);
+  }
+
+  /** The others, while one serves: no call waits for this. */
+  #fill(endsAtMs: number): Promise<void> {
+    this.#filling ??= this.#attempt((stop) =>
+      redialAll(this.#missing, this.settings, this.#connectionOwner, stop, endsAtMs),
+    )
+      .catch((error: unknown) => {
+        this.#nextFillAtMs = this.#dialEndsAtMs();
+        throw error;
+      })
+      .finally(() => {
+        this.#filling = undefined;
+        this.#dialed();
+      });
+    return this.#filling;
+  }
+
+  async #attempt(run: (stop: AbortSignal) => Promise<void>): Promise<void> {
     const stop = new AbortController();
-    this.#stopDialing = stop;
-    // Each attempt listens to it: that many are no leak.
+    this.#stops.add(stop);
+    // Each connection that is dialled listens to it: that many are no leak.
     setMaxListeners(0, stop.signal);
-    const attempts = Array.from({ length: this.#missing }, () =>
-      redial(this.settings, this.#connectionOwner, stop.signal),
-    );
-    const results = await Promise.allSettled(attempts);
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed === undefined) return;
-    this.#nextDialAtMs = performance.now() + this.settings.connectTimeoutMs;
-    if (this.#pool.liveCount === 0) {
-      this.owner.disconnected(failed.reason as UdsError);
-      this.#failQueued(failed.reason as UdsError);
-    }
-    throw failed.reason;
+    await run(stop.signal).finally(() => this.#stops.delete(stop));
+  }
+
+  #dialEndsAtMs(): number {
+    return performance.now() + this.settings.connectTimeoutMs;
+  }
+
+  #dialed(): void {
+    // What was dialled may be lost by now.
+    this.#dialIfStranded();
+    this.#settle();
+  }
+
+  #stopDialing(): void {
+    for (const stop of this.#stops) stop.abort();
   }
 
   #opened(connection: Connection): void {
+    this.#opens += 1;
+    if (this.#missing <= 0) {
+      // Two attempts were under way for the same place.
+      this.#retire(connection);
+      return;
+    }
     this.#pool.add(connection);
     this.owner.connected(connection);
     this.#advance();
@@ -194,31 +240,34 @@ export class Channel {
     this.#dialIfStranded();
   }
 
-  #closed(connection: Connection, error: UdsError | undefined): void {
+  #closed(connection: Connection): void {
     this.#leaving.delete(connection);
     this.#pool.delete(connection);
-    if (this.#pool.size === 0) this.owner.disconnected(error);
+    if (this.#pool.size === 0) this.owner.disconnected();
     this.#dialIfStranded();
     this.#settle();
   }
 
   #failQueued(error: UdsError): void {
-    for (let call = this.#queue.first; call !== undefined; call = this.#queue.first) {
-      this.#queue.delete(call);
-      call.fail(error);
-    }
+    // Not those that a caller sends again when it hears of the failure.
+    for (const call of this.#queue.items) if (this.#queue.delete(call)) call.fail(error);
   }
 
   async #drain(): Promise<void> {
     const { closeTimeoutMs } = this.settings;
-    const timer = setTimeout(() => this.#cut(), closeTimeoutMs);
-    while (this.#queue.size > 0 || this.#dialing !== undefined) {
+    const cut = new AbortController();
+    const timer = setTimeout(() => {
+      cut.abort();
+      this.#cut();
+      this.#settle();
+    }, closeTimeoutMs);
+    while (!cut.signal.aborted && (this.#queue.size > 0 || this.#stops.size > 0)) {
       // A connection that no call waits for is not worth waiting for either.
-      if (this.#queue.size === 0) this.#stopDialing?.abort();
+      if (this.#queue.size === 0) this.#stopDialing();
       await this.#nextSettling();
     }
     for (const connection of [...this.#pool.connections]) this.#retire(connection);
-    while (this.#leaving.size > 0) await this.#nextSettling();
+    while (!cut.signal.aborted && this.#leaving.size > 0) await this.#nextSettling();
     clearTimeout(timer);
   }
 
@@ -228,7 +277,7 @@ export class Channel {
       'CLIENT_CLOSED',
       `The client was closed before the call ended (closeTimeoutMs ${closeTimeoutMs}).`,
     );
-    this.#stopDialing?.abort();
+    this.#stopDialing();
     this.#failQueued(error);
     for (const connection of [...this.#leaving, ...this.#pool.connections]) connection.close(error);
   }

@@ -126,8 +126,7 @@ export class Connection {
 
   /** Ends the connection now. What the system has not taken is dropped; what is in flight fails with `error`. */
   close(error: UdsError): void {
-    if (this.#isOver) return;
-    this.#end(error);
+    if (!this.#isOver) this.#end(error);
     this.socket.destroy();
   }
 
@@ -160,15 +159,18 @@ export class Connection {
 
   /** Calls start once their whole chunk was read: one that was cancelled in it, or is out of time by now, never starts. */
   #startTaken(): void {
-    try {
-      for (const call of this.#taken) {
+    const failures: unknown[] = [];
+    for (const call of this.#taken) {
+      try {
         this.session.incoming.expire(performance.now());
         if (!call.isOver) this.owner.called(this, call);
+      } catch (error) {
+        failures.push(error);
       }
-    } finally {
-      // Whatever happens, none of them starts a second time.
-      this.#taken.length = 0;
     }
+    this.#taken.length = 0;
+    // Nothing here may throw. If something does all the same, the calls behind it do not pay for it.
+    if (failures.length > 0) throw failures[0];
   }
 
   #speak(dialect: Dialect): Dialect {

@@ -56,7 +56,8 @@ export class FrameWriter {
     try {
       pack();
     } catch (error) {
-      this.#onWritten.pop();
+      // By identity: a payload's toJSON may have written another one meanwhile.
+      this.#onWritten = this.#onWritten.filter((other) => other !== written);
       throw error;
     }
   }

@@ -9,7 +9,7 @@ interface Waiting {
 export class WaitQueue<T extends Waiting> {
   readonly #waiting = new Set<T>();
   /** Goes on from the first one that waits: a new iterator would pass over all that have left before, each time. */
-  #order = this.#waiting.values();
+  #order: SetIterator<T> | undefined;
   #first: T | undefined;
   readonly #timer = new DeadlineTimer(() => this.#expire());
 
@@ -18,6 +18,11 @@ export class WaitQueue<T extends Waiting> {
     private readonly expired: (item: T) => void,
   ) {}
 
+  /** Those that wait now, in order. */
+  get items(): T[] {
+    return [...this.#waiting];
+  }
+
   get size(): number {
     return this.#waiting.size;
   }
@@ -25,9 +30,10 @@ export class WaitQueue<T extends Waiting> {
   get first(): T | undefined {
     while (this.#first === undefined || !this.#waiting.has(this.#first)) {
       if (this.#waiting.size === 0) return undefined;
+      this.#order ??= this.#waiting.values();
       const next = this.#order.next();
       // What was added after an iterator had come to its end needs another one.
-      if (next.done === true) this.#order = this.#waiting.values();
+      if (next.done === true) this.#order = undefined;
       else this.#first = next.value;
     }
     return this.#first;
@@ -44,7 +50,12 @@ export class WaitQueue<T extends Waiting> {
   /** Gives false where it did not wait any more. */
   delete(item: T): boolean {
     const wasThere = this.#waiting.delete(item);
-    if (this.#waiting.size === 0) this.#timer.disarm();
+    if (this.#waiting.size === 0) {
+      this.#timer.disarm();
+      // An iterator keeps every table that the set has grown out of, with all that was in it.
+      this.#order = undefined;
+      this.#first = undefined;
+    }
     return wasThere;
   }
 

@@ -141,8 +141,9 @@ export function encodeJson(value: unknown): string {
 
 /** Whether a value is an object whose values are all strings; a key without a value is no key, as in JSON. */
 export function isMetadata(value: unknown): value is Metadata {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  return Object.values(value).every((entry) => typeof entry === 'string' || entry === undefined);
+  // A Map or a Headers has no keys of its own: its entries would be lost.
+  if (Object.prototype.toString.call(value) !== '[object Object]') return false;
+  return Object.values(value as object).every((entry) => typeof entry === 'string' || entry === undefined);
 }
 
 /** @throws RemoteError BAD_METADATA where the bytes are no JSON object of strings. */

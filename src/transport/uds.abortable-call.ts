@@ -28,15 +28,17 @@ export class AbortableCall implements OpenCall {
     private readonly receive: Receive,
     open: (receive: Receive) => OpenCall,
   ) {
-    if (signal.aborted) throw aborted(signal);
+    if (hasAborted(signal)) throw aborted(signal);
+    // One signal may end any number of calls: that many listeners are no leak.
+    if (signal instanceof EventTarget) setMaxListeners(0, signal);
     this.#call = open((packet, wireBytes) => {
       if (packet.isDisposed === true) this.#end();
       receive(packet, wireBytes);
     });
     if (this.#isOver) return;
-    // One signal may end any number of calls: that many listeners are no leak.
-    setMaxListeners(0, signal);
     signal.addEventListener('abort', this.#abort);
+    // Writing the payload runs its toJSON, which may do anything.
+    if (hasAborted(signal)) this.#abort();
   }
 
   consume(wireBytes: number): void {
@@ -53,6 +55,9 @@ export class AbortableCall implements OpenCall {
     this.signal.removeEventListener('abort', this.#abort);
   }
 }
+
+/** A function, since the answer changes. */
+const hasAborted = (signal: AbortSignal): boolean => signal.aborted;
 
 /** Its cause is what the signal aborted with. */
 const aborted = ({ reason }: AbortSignal): Error =>

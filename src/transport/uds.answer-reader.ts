@@ -36,33 +36,49 @@ export class AnswerReader implements Caller {
     if (isEnveloped) this.#read(error, true, 0);
     else if (this.id !== undefined && !isOurs) this.#readError(error, this.id);
     // An error of the transport is no packet, but must not overtake those that are still being read.
-    else if (this.#order !== undefined) this.#order.run(() => failure(error), this.#giveLast, this.#fail);
+    else if (this.#order !== undefined)
+      this.#run(
+        () => failure(error),
+        (answer) => answer,
+        0,
+      );
     else this.receive(failure(error), 0);
   }
 
   #read(packet: unknown, isLast: boolean, wireBytes: number): void {
-    this.#order ??= new InOrder();
-    this.#order.run(
+    this.#run(
       () => this.deserializer.deserialize(packet),
-      (answer) => this.receive({ ...answer, isDisposed: isLast || answer.isDisposed === true }, wireBytes),
-      this.#fail,
+      (answer) => ({ ...answer, isDisposed: isLast || answer.isDisposed === true }),
+      wireBytes,
     );
   }
 
   #readError(err: unknown, id: string): void {
-    this.#order ??= new InOrder();
-    this.#order.run(
+    this.#run(
       () => this.deserializer.deserialize({ err, isDisposed: true, id }),
       // A handler may fail with nothing at all, so the status says that it did, unless an answer was made of it.
-      (answer) => this.#giveLast(answer.response === undefined ? { ...answer, status: 'error' } : answer),
-      this.#fail,
+      (answer) => ({
+        ...answer,
+        isDisposed: true,
+        ...(answer.response === undefined && { status: 'error' }),
+      }),
+      0,
     );
   }
 
-  readonly #giveLast = (answer: WritePacket): void => this.receive({ ...answer, isDisposed: true }, 0);
-
-  /** The deserializer threw. */
-  readonly #fail = (error: unknown): void => this.receive(failure(error), 0);
+  #run(
+    read: () => WritePacket | Promise<WritePacket>,
+    view: (answer: WritePacket) => WritePacket,
+    wireBytes: number,
+  ): void {
+    this.#order ??= new InOrder();
+    this.#order.run({
+      read,
+      view,
+      take: (answer) => this.receive(answer, wireBytes),
+      fail: (error) => this.receive(failure(error), wireBytes),
+    });
+  }
 }
 
 const failure = (err: unknown): WritePacket => ({ err, isDisposed: true, status: 'error' });

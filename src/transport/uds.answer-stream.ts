@@ -129,6 +129,8 @@ export class AnswerStream {
         else if (count % VALUES_A_TURN === 0) await setImmediate();
         if (this.reply.isOver()) break;
         const step = await iterator.next();
+        // As `for await` has it: else what never gives a result would go on for ever.
+        if (typeof step !== 'object') throw new TypeError('The iterator gave no result object.');
         if (step.done === true) break;
         this.reply.next(step.value);
       }

@@ -7,40 +7,55 @@ function asPacket<T>(value: T): T {
   throw new TypeError('The deserializer gave no packet.');
 }
 
+/** One packet's way: made by the deserializer, looked at, then taken. */
+interface Reading<T, V> {
+  read(): T | PromiseLike<T>;
+  /** Everything that looks into the packet: it may throw, as any code of an application. */
+  view(packet: T): V;
+  /** Exactly one of these two is called. Neither may throw. */
+  take(view: V): void;
+  fail(error: unknown): void;
+}
+
 /** Keeps the packets that a deserializer makes in the order of what it was given, also where it takes its time. */
 export class InOrder {
-  /** Resolves when all runs so far are done; undefined where none is under way, so that a synchronous one goes straight through. */
+  /** Settles when all runs so far are done; undefined where none is under way, so that a synchronous one goes straight through. */
   #tail: Promise<void> | undefined;
+  #underWay = 0;
 
-  /** Exactly one of `take` and `fail` is called, after those of all earlier runs. Neither may throw. */
-  run<T>(read: () => T | PromiseLike<T>, take: (value: T) => void, fail: (error: unknown) => void): void {
+  /** Takes the packet after those of all earlier runs. */
+  run<T, V>(reading: Reading<T, V>): void {
     if (this.#tail !== undefined) {
-      this.#wait(this.#tail.then(read), take, fail);
+      this.#tail = this.#wait(this.#tail, reading);
       return;
     }
-    let value: T | PromiseLike<T>;
+    let view: V;
     try {
-      value = read();
-      if (!isPromise(value)) asPacket(value);
+      const packet = reading.read();
+      if (isPromise(packet)) {
+        this.#tail = this.#wait(undefined, { ...reading, read: () => packet });
+        return;
+      }
+      view = reading.view(asPacket(packet));
     } catch (error) {
-      fail(error);
+      reading.fail(error);
       return;
     }
-    if (isPromise(value)) this.#wait(value, take, fail);
-    else take(value);
+    reading.take(view);
   }
 
-  #wait<T>(value: PromiseLike<T>, take: (value: T) => void, fail: (error: unknown) => void): void {
-    const done = (settle: () => void): void => {
-      if (this.#tail === tail) this.#tail = undefined;
-      settle();
-    };
-    const tail = Promise.resolve(value)
-      .then(asPacket)
-      .then(
-        (read) => done(() => take(read)),
-        (error: unknown) => done(() => fail(error)),
-      );
-    this.#tail = tail;
+  async #wait<T, V>(before: Promise<void> | undefined, reading: Reading<T, V>): Promise<void> {
+    this.#underWay += 1;
+    await before;
+    let settle: () => void;
+    try {
+      const view = reading.view(asPacket(await reading.read()));
+      settle = () => reading.take(view);
+    } catch (error) {
+      settle = () => reading.fail(error);
+    }
+    this.#underWay -= 1;
+    if (this.#underWay === 0) this.#tail = undefined;
+    settle();
   }
 }

@@ -23,7 +23,9 @@ function assertTimeoutMs(timeoutMs: unknown): void {
 
 function assertSignal(signal: unknown): void {
   // By shape: inside a test runner or another realm the class is another one.
-  if (typeof (signal as AbortSignal | null | undefined)?.addEventListener === 'function') return;
+  const { addEventListener, removeEventListener, aborted } = (signal ?? {}) as Partial<AbortSignal>;
+  const listens = typeof addEventListener === 'function' && typeof removeEventListener === 'function';
+  if (listens && typeof aborted === 'boolean') return;
   throw errorOf('INVALID_RECORD', 'The signal of a call must be an AbortSignal.');
 }
 

@@ -53,7 +53,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     this.#options = resolveServerOptions(options);
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
-    this.#requests = new RequestReader(this.deserializer);
+    this.#requests = new RequestReader(this.deserializer, (pattern) => this.getPatternAsString(pattern));
     this.#readsPackets = options.deserializer !== undefined;
     this.#replySettings = {
       maxStreamBufferBytes: this.#options.maxStreamBufferBytes,
@@ -173,12 +173,9 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     this.#requests.read(
       call,
       connection,
-      (packet) => {
+      ({ pattern, data, metadata }) => {
         // A deserializer may take its time, and the caller may have gone meanwhile.
-        if (call.isOver) return;
-        // As text and JSON make no difference to Nest, a packet's pattern may be any value.
-        const pattern = this.getPatternAsString(packet.pattern ?? '');
-        this.#run(call, connection, pattern, packet.data, packet.metadata);
+        if (!call.isOver) this.#run(call, connection, pattern, data, metadata);
       },
       () => {
         const error = errorOf('BAD_PAYLOAD', 'The deserializer of the server could not read the call.');

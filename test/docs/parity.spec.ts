@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { renderPage } from '../transport/parity/page.js';
 import { scenarios } from '../transport/parity/scenarios.js';
 
@@ -10,6 +10,10 @@ it('docs/parity.md is what the rows of the parity suite say', () => {
   // `npm run docs:parity`
   if (process.env['WRITE_PARITY_PAGE'] !== undefined) writeFileSync(PAGE, page);
   expect(readFileSync(PAGE, 'utf8')).toBe(page);
+});
+
+it('each subject has the file that the page links to', () => {
+  expect(scenarios.filter(({ file }) => !existsSync(file))).toEqual([]);
 });
 
 it('each subject and each row of it has a name of its own, so that a failure is found', () => {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { WaitQueue } from '../../src/net/wait-queue.js';
 import { until } from '../support/wait.js';
 
@@ -86,5 +88,25 @@ describe('WaitQueue', () => {
     expect(queue.first).toBe(fifth);
     queue.delete(sixth!);
     expect(queue.first).toBe(fifth);
+  });
+
+  it('keeps nothing of what has left, however much came and went', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const queue = new WaitQueue<Item>(10, () => undefined);
+    const gone: WeakRef<Item>[] = [];
+    let before = item('first');
+    queue.add(before);
+    for (let count = 0; count < 1000; count += 1) {
+      const next = item('next');
+      queue.add(next);
+      queue.delete(before);
+      gone.push(new WeakRef(before));
+      before = next;
+    }
+    queue.delete(before);
+    await new Promise(setImmediate);
+    collectGarbage();
+    expect(gone.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(10);
   });
 });

@@ -61,6 +61,42 @@ describe('an AbortSignal', () => {
     await until(() => aborted.length === 1, 'the signal aborted on the server');
   });
 
+  it('of another make cancels its call too', async () => {
+    const { client } = await serveAndConnect([Cancellable]);
+    const inner = new AbortController();
+    // By no class of Node's, as of a polyfill.
+    const signal = {
+      aborted: false,
+      reason: 'gone',
+      addEventListener: (_type: string, listener: () => void) =>
+        inner.signal.addEventListener('abort', listener),
+      removeEventListener: (_type: string, listener: () => void) =>
+        inner.signal.removeEventListener('abort', listener),
+    };
+    const record = new UdsRecordBuilder(1).setSignal(signal as unknown as AbortSignal).build();
+    const failed = lastValueFrom(client.send('promise', record));
+    await until(() => started === 1, 'the handler runs');
+    inner.abort();
+    await expect(failed).rejects.toMatchObject({ code: 'CALL_ABORTED', cause: 'gone' });
+    await until(() => aborted.length === 1, 'the signal aborted on the server');
+  });
+
+  it('that its own payload aborts as it is written cancels its call', async () => {
+    const { client } = await serveAndConnect([Cancellable]);
+    const abort = new AbortController();
+    const payload = {
+      toJSON(): string {
+        abort.abort('mine');
+        return 'text';
+      },
+    };
+    const record = new UdsRecordBuilder(payload).setSignal(abort.signal).build();
+    await expect(lastValueFrom(client.send('promise', record))).rejects.toMatchObject({
+      code: 'CALL_ABORTED',
+      cause: 'mine',
+    });
+  });
+
   it('that has aborted already keeps the call from being sent', async () => {
     const { client } = await serveAndConnect([Cancellable]);
     const record = new UdsRecordBuilder(1).setSignal(AbortSignal.abort('never')).build();

@@ -211,6 +211,23 @@ describe('emit', () => {
     expect(log.troubles).toEqual(['broken handler']);
   });
 
+  it('settles though it is called from the payload of one that can not be written', async () => {
+    start();
+    const { client } = await serveAndConnect([Events]);
+    let inner: Promise<unknown> | undefined;
+    const payload = {
+      toJSON(): never {
+        inner = lastValueFrom(client.emit('noted', 'inner'));
+        throw new Error('mine');
+      },
+    };
+    await expect(lastValueFrom(client.emit('noted', payload))).rejects.toMatchObject({
+      code: 'UNSERIALIZABLE_PAYLOAD',
+    });
+    await inner;
+    await until(() => seen.length === 1, 'the inner one arrived');
+  });
+
   it('errors where nobody listens', async () => {
     const { path, app } = await serve([Events]);
     await app.close();

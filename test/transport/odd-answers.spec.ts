@@ -64,6 +64,13 @@ class Odd {
     throw revoked();
   }
 
+  @MessagePattern('no-result')
+  noResult(): AsyncIterable<number> {
+    const next = (): Promise<IteratorResult<number>> =>
+      Promise.resolve(5 as unknown as IteratorResult<number>);
+    return { [Symbol.asyncIterator]: () => ({ next }) };
+  }
+
   @MessagePattern('ping')
   ping(): string {
     return 'pong';
@@ -90,6 +97,14 @@ describe.each([
   it('an iterable that can not be opened fails its call alone', async () => {
     const { client } = await serveAndConnect([Odd]);
     await expect(lastValueFrom(client.send('never-opens', isLater))).rejects.toEqual(UNKNOWN_ERROR);
+    expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
+  });
+});
+
+describe('an iterator that gives no result object', () => {
+  it('fails its call', async () => {
+    const { client } = await serveAndConnect([Odd]);
+    await expect(lastValueFrom(client.send('no-result', 1))).rejects.toEqual(UNKNOWN_ERROR);
     expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
   });
 });

@@ -49,14 +49,21 @@ describe('UdsRecordBuilder', () => {
     expect(builder.build().metadata).toEqual({ key: 'value' });
   });
 
-  it.each([[{ a: 1 }], [{ a: 'x', b: null }], [['x']], ['x'], [null], [undefined], [5]])(
-    'refuses metadata that are %j with INVALID_RECORD',
-    (metadata) => {
-      const set = (): unknown => new UdsRecordBuilder(1).setMetadata(asAny(metadata));
-      expect(set).toThrow(UsageError);
-      expect(set).toThrow(expect.objectContaining({ code: 'INVALID_RECORD' }));
-    },
-  );
+  it.each([
+    [{ a: 1 }],
+    [{ a: 'x', b: null }],
+    [['x']],
+    [new Map([['a', 'x']])],
+    [new Headers({ a: 'x' })],
+    ['x'],
+    [null],
+    [undefined],
+    [5],
+  ])('refuses metadata that are %j with INVALID_RECORD', (metadata) => {
+    const set = (): unknown => new UdsRecordBuilder(1).setMetadata(asAny(metadata));
+    expect(set).toThrow(UsageError);
+    expect(set).toThrow(expect.objectContaining({ code: 'INVALID_RECORD' }));
+  });
 
   it.each([[-1], [1.5], [NaN], [Infinity], [2 ** 31], ['5'], [null], [undefined], [5n]])(
     'refuses a timeout of %p with INVALID_RECORD that names it',
@@ -84,14 +91,19 @@ describe('UdsRecordBuilder', () => {
     expect(new UdsRecordBuilder(1).setTimeoutMs(timeoutMs).build().timeoutMs).toBe(timeoutMs);
   });
 
-  it.each([[{}], ['signal'], [null], [undefined], [new AbortController()]])(
-    'refuses a signal that is none with INVALID_RECORD',
-    (signal) => {
-      expect(() => new UdsRecordBuilder(1).setSignal(asAny(signal))).toThrow(
-        expect.objectContaining({ code: 'INVALID_RECORD' }),
-      );
-    },
-  );
+  it.each([
+    [{}],
+    ['signal'],
+    [null],
+    [undefined],
+    [new AbortController()],
+    [{ addEventListener: setTimeout }],
+    [{ addEventListener: setTimeout, removeEventListener: setTimeout }],
+  ])('refuses a signal that is none with INVALID_RECORD', (signal) => {
+    expect(() => new UdsRecordBuilder(1).setSignal(asAny(signal))).toThrow(
+      expect.objectContaining({ code: 'INVALID_RECORD' }),
+    );
+  });
 });
 
 describe('a UdsRecord made without its builder', () => {

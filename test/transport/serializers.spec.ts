@@ -9,6 +9,7 @@ import {
   RpcException,
   type Serializer,
 } from '@nestjs/microservices';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { lastValueFrom, of, toArray } from 'rxjs';
 import { UdsContext, type UdsClientOptions, type UdsServerOptions } from '../../src/index.js';
@@ -145,7 +146,20 @@ const broken: Record<string, () => unknown> = {
   'gives a text': () => 'text',
   'resolves to undefined': async () => undefined,
   'resolves to null': async () => null,
+  'gives what throws when it is looked at': unreadable,
+  'resolves to what throws when it is looked at': async () => unreadable(),
 };
+
+/** A packet of either end, of which nothing can be read. */
+function unreadable(): object {
+  const mine = {
+    enumerable: true,
+    get: (): never => {
+      throw new Error('mine');
+    },
+  };
+  return Object.defineProperties({}, { pattern: mine, response: mine });
+}
 
 describe('a deserializer', () => {
   it('of one end alone gets plain packets', async () => {
@@ -200,6 +214,33 @@ describe('a deserializer', () => {
     expect(third).toMatchObject({ value: 'good' });
     await expect(client.stream('echo', 'bad').next()).rejects.toThrow(/^mine$|gave no packet/);
     expect(await lastValueFrom(client.send('echo', 'good'))).toBe('good');
+  });
+
+  it.each([() => 1, Symbol('echo')])(
+    'that gives a pattern without a text ends its call: %p',
+    async (pattern) => {
+      const deserializer: Deserializer<{ data: unknown }, never> = {
+        deserialize: (packet) => (packet.data === 'bad' ? { ...packet, pattern } : packet) as never,
+      };
+      const { client } = await both({ deserializer }, {});
+      const [bad, good] = ['bad', 'good'].map((data) => lastValueFrom(client.send('echo', data)));
+      await expect(bad).rejects.toMatchObject({ code: 'BAD_PAYLOAD' });
+      expect(await good).toBe('good');
+    },
+  );
+
+  it('keeps for each call the asynchronous context that it entered', async () => {
+    const store = new AsyncLocalStorage<unknown>();
+    const deserializer: Deserializer<{ data: unknown }, Promise<never>> = {
+      deserialize: (packet) => {
+        store.enterWith(packet.data);
+        return turns(1).then(() => packet as never);
+      },
+    };
+    const { client, server } = await both({ deserializer }, {});
+    server.addHandler('stored', async () => store.getStore());
+    const answers = ['a', 'b', 'c'].map((data) => lastValueFrom(client.send('stored', data)));
+    expect(await Promise.all(answers)).toEqual(['a', 'b', 'c']);
   });
 
   it('that takes its time does not start a call that was cancelled meanwhile', async () => {

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/microservices';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { UdsClient, UdsServer } from '../../../src/index.js';
+import { UdsClient, type UdsClientOptions, UdsServer, type UdsServerOptions } from '../../../src/index.js';
 import { afterThisTest } from '../../support/cleanup.js';
 import { socketPath } from '../../support/nest.js';
 
@@ -38,12 +38,20 @@ export interface EndOptions {
   readonly deserializer?: Deserializer;
 }
 
+/** Options that our transport alone has: the kit of TCP passes them over, so that a row can reach a limit of ours. */
+interface Limited<Options> {
+  readonly limits?: Partial<Options>;
+}
+
+export type ServerOptions = EndOptions & Limited<UdsServerOptions>;
+export type ClientOptions = EndOptions & Limited<UdsClientOptions>;
+
 /** A transport, as an application gets it: the one line that is changed. */
 export interface Kit {
   readonly name: 'tcp' | 'uds';
-  server(options?: EndOptions): Strategy;
+  server(options?: ServerOptions): Strategy;
   /** A client of a server that listens; closed after the run. */
-  client(of: Strategy, options?: EndOptions): Client;
+  client(of: Strategy, options?: ClientOptions): Client;
   /** A client of an address where nobody listens; closed after the run. */
   strayClient(): Promise<Client>;
 }
@@ -52,12 +60,15 @@ const HOST = '127.0.0.1';
 /** What a test leaves running is cut after this. */
 const CLOSE_TIMEOUT_MS = 500;
 
+const withoutLimits = ({ limits: _ours, ...options }: ServerOptions | ClientOptions = {}): EndOptions =>
+  options;
+
 export const tcp: Kit = {
   name: 'tcp',
-  server: (options) => new ServerTCP({ host: HOST, port: 0, ...options }),
+  server: (options) => new ServerTCP({ host: HOST, port: 0, ...withoutLimits(options) }),
   client(of, options) {
     const { port } = of.unwrap<{ address(): AddressInfo }>().address();
-    return closedAfter(new ClientTCP({ host: HOST, port, ...options }));
+    return closedAfter(new ClientTCP({ host: HOST, port, ...withoutLimits(options) }));
   },
   async strayClient() {
     const server = createServer().listen(0, HOST);
@@ -73,16 +84,16 @@ const paths = new WeakMap<Strategy, string>();
 
 export const uds: Kit = {
   name: 'uds',
-  server(options) {
+  server({ limits, ...options } = {}) {
     const path = socketPath();
-    const server = new UdsServer({ path, closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options });
+    const server = new UdsServer({ path, closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options, ...limits });
     paths.set(server, path);
     return server;
   },
-  client(of, options) {
+  client(of, { limits, ...options } = {}) {
     const path = paths.get(of);
     if (path === undefined) throw new Error('that server is not of this kit');
-    return closedAfter(new UdsClient({ path, closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options }));
+    return closedAfter(new UdsClient({ path, closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options, ...limits }));
   },
   strayClient: async () => closedAfter(new UdsClient({ path: socketPath(), connectTimeoutMs: 50 })),
 };

@@ -35,6 +35,11 @@ export interface Scenario {
   readonly rows: readonly Row[];
 }
 
+/** A scenario, and where its rows are, from the root of the project. */
+export interface FiledScenario extends Scenario {
+  readonly file: string;
+}
+
 /** A row of which both transports give `sees`. */
 export function equal(says: string, see: See, sees: unknown): Equal {
   return { kind: 'equal', says, see, sees };

@@ -1,5 +1,6 @@
-import type { Scenario } from './row.js';
+import type { FiledScenario, Scenario } from './row.js';
 import { asyncContext } from './scenarios/async-context.js';
+import { cancelling } from './scenarios/cancelling.js';
 import { closing } from './scenarios/closing.js';
 import { codecs } from './scenarios/codecs.js';
 import { connecting } from './scenarios/connecting.js';
@@ -12,6 +13,7 @@ import { filters } from './scenarios/filters.js';
 import { guards } from './scenarios/guards.js';
 import { hybrid } from './scenarios/hybrid.js';
 import { interceptors } from './scenarios/interceptors.js';
+import { limits } from './scenarios/limits.js';
 import { logging } from './scenarios/logging.js';
 import { metadata } from './scenarios/metadata.js';
 import { nothingThere } from './scenarios/nothing-there.js';
@@ -35,8 +37,10 @@ import { validation } from './scenarios/validation.js';
 import { values } from './scenarios/values.js';
 import { wiring } from './scenarios/wiring.js';
 
-/** Every scenario, in the order in which docs/parity.md shows them. */
-export const scenarios: readonly Scenario[] = [
+/** Every scenario, in the order in which docs/parity.md shows them; its name here is that of its file, in kebab case. */
+const byName: Readonly<Record<string, Scenario>> = {
+  limits,
+  cancelling,
   values,
   objects,
   results,
@@ -72,4 +76,11 @@ export const scenarios: readonly Scenario[] = [
   twoServers,
   wiring,
   logging,
-];
+};
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+export const scenarios: readonly FiledScenario[] = Object.entries(byName).map(([name, scenario]) => ({
+  ...scenario,
+  file: `test/transport/parity/scenarios/${kebab(name)}.ts`,
+}));

@@ -36,17 +36,17 @@ export const refused: readonly (readonly [string, () => unknown, string])[] = [
     () => ({ a: [{ b: 1n }] }),
     'TypeError: Do not know how to serialize a BigInt',
   ],
-  ['a cycle', cycle, 'TypeError: Converting circular structure to JSON'],
-  ['a toJSON that throws', withToJSON, 'Error: no text'],
-  ['a getter that throws', withGetter, 'Error: no price'],
-  ['a Proxy that throws', keyless, 'Error: no keys for you'],
+  ['a circular object', cycle, 'TypeError: Converting circular structure to JSON'],
+  ['an object whose `toJSON()` throws', withToJSON, 'Error: no text'],
+  ['an object with a getter that throws', withGetter, 'Error: no price'],
+  ['a Proxy whose `ownKeys` trap throws', keyless, 'Error: no keys for you'],
 ];
 
 /** What JSON.stringify makes nothing of, as it does of undefined. */
 export const passedOver: readonly (readonly [string, () => unknown])[] = [
   ['a function', () => () => 1],
   ['a symbol', () => Symbol('it')],
-  ['a toJSON that gives undefined', () => ({ toJSON: () => undefined })],
+  ['an object whose `toJSON()` returns undefined', () => ({ toJSON: () => undefined })],
 ];
 
 /** A Proxy of which not one property can be read. */

@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { afterThisTest } from '../../support/cleanup.js';
 import { RecordedLog } from '../../support/log.js';
 import { until } from '../../support/wait.js';
-import type { Client, EndOptions, Kit, Strategy } from './kit.js';
+import type { Client, ClientOptions, Kit, ServerOptions, Strategy } from './kit.js';
 import type { See } from './row.js';
 
 /** What handlers note of what they see; injected wherever it is asked for. */
@@ -29,8 +29,8 @@ export interface Application {
   readonly imports?: ModuleMetadata['imports'];
   /** Before it listens: global guards, hooks. */
   readonly prepare?: (app: INestMicroservice, server: Strategy, journal: Journal) => void;
-  readonly serverOptions?: EndOptions;
-  readonly clientOptions?: EndOptions;
+  readonly serverOptions?: ServerOptions;
+  readonly clientOptions?: ClientOptions;
 }
 
 /** The application, served by one transport, with a client that has connected. */

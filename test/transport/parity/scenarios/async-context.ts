@@ -138,14 +138,14 @@ const found = (says: string, prepare: Prepare, none = 'nothing'): Row =>
   );
 
 const rows: readonly Row[] = [
-  found('a store that a pre-request hook enters is that of its own call alone', inHook),
-  found('a store that a guard enters', inGuard),
-  found('a store that an interceptor enters', inInterceptor),
-  found('a store that a processing hook enters', inStartHook),
-  found('a processing hook that runs the call in a store', aroundStart, 'none asked for'),
-  found('a pre-request hook that runs the call in a store', aroundHook, 'none asked for'),
+  found('a store that a pre-request hook enters is seen by its own call only', inHook),
+  found('a store that a guard enters is seen by its own call only', inGuard),
+  found('a store that an interceptor enters is seen by its own call only', inInterceptor),
+  found('a store that a processing hook enters is seen by its own call only', inStartHook),
+  found('a processing hook that runs its call in a store', aroundStart, 'none asked for'),
+  found('a pre-request hook that runs its call in a store', aroundHook, 'none asked for'),
   equal(
-    'all that runs for a call has its store',
+    "guard, interceptor, pipe and handler run in the call's store",
     entered([inHook, noting], async (world) => {
       await ask(world, 'stored', 'a');
       return world.journal.notes;
@@ -158,12 +158,12 @@ const rows: readonly Row[] = [
     ],
   ),
   equal(
-    'a stream has it too',
+    "the values of a stream are produced in the call's store",
     entered([inHook], (world) => ask(world, 'streamed', 'a')),
     completes('a', 'a'),
   ),
   equal(
-    'events',
+    "the handler of an event runs in the event's store",
     entered([inHook], async ({ client, journal }) => {
       for (const data of ['a', 1, 'b', 2]) client.emit('event', data);
       return journal.whenNoted(4);
@@ -176,12 +176,12 @@ const rows: readonly Row[] = [
     ],
   ),
   equal(
-    'the store of a caller stays with the caller',
+    "the caller's store does not reach the handler",
     entered([], (world) => store.run('caller', () => answerTo(world, 'stored', 1))),
     'nothing',
   ),
   equal(
-    'a caller finds its own store behind the answer',
+    'a caller still has its own store after the answer',
     entered([], (world) =>
       store.run('caller', async () => [await trace(world.client.send('stored', 1)), stored()]),
     ),

@@ -134,13 +134,13 @@ const exceptions: readonly Row[] = [
       sees: [SENT, ['begins', 'module destroyed', 'closed', 'ends']],
     },
     uds: {
-      says: 'lets it come to its end first',
+      says: 'waits for it',
       sees: [SENT, ['begins', 'ends', 'module destroyed', 'closed']],
     },
-    because: 'Nobody sends an event again whose handler was cut.',
+    because: 'Nobody sends an event again whose handler was cut off.',
   }),
   exception(
-    'an event, and close right behind it',
+    'an event, and `close()` right behind it',
     served(app, async ({ client, journal }) => {
       const sent = trace(client.emit('told', 1));
       await client.close();
@@ -151,7 +151,7 @@ const exceptions: readonly Row[] = [
     {
       tcp: { says: 'loses the event', sees: [[], []] },
       uds: { says: 'delivers the event', sees: [[undefined], [1]] },
-      because: '`close` waits for what was sent before it.',
+      because: '`close()` waits for what was sent before it.',
     },
   ),
   exception(
@@ -176,12 +176,12 @@ const exceptions: readonly Row[] = [
 export const closing: Scenario = {
   title: 'Closing',
   rows: [
-    equal('a client that closes while the handler of its event is at work', closedDuring(tell, 'client'), [
+    equal('a client that closes while its event is handled: it does not wait', closedDuring(tell, 'client'), [
       SENT,
       ['begins', 'closed', 'ends'],
     ]),
     equal(
-      'events that were sent, and close behind them',
+      'events that were sent, and `close()` after them',
       served(app, async ({ client, journal }) => {
         for (const data of [1, 2, 3]) await lastValueFrom(client.emit('told', data));
         await client.close();
@@ -190,7 +190,7 @@ export const closing: Scenario = {
       [1, 2, 3],
     ),
     equal(
-      'a server that is started again at its address: the client connects again by itself',
+      'a server that is restarted: its client connects again by itself',
       async (kit) => {
         const address = await freeAddress(kit);
         const client = clientAt(address);
@@ -207,7 +207,7 @@ export const closing: Scenario = {
       ['pong', 'pong', ['connected', 'disconnected', 'connected']],
     ),
     equal(
-      'an application that is closed twice: its modules are destroyed once',
+      'an application that is closed twice: modules are destroyed once',
       served(app, async ({ app: nest, journal }) => [
         await settled(nest.close()),
         await settled(nest.close()),

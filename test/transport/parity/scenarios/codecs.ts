@@ -38,9 +38,16 @@ const sendBad = (world: World): Promise<unknown> =>
 export const codecs: Scenario = {
   title: 'Serializers and deserializers at work',
   rows: [
-    answered('text in place of packets', { client: () => asText, server: () => asText }, 'three', 1, 2, 3),
+    answered(
+      'serializers that make a string of each packet',
+      { client: () => asText, server: () => asText },
+      'three',
+      1,
+      2,
+      3,
+    ),
     equal(
-      'text in place of packets: errors and events',
+      'serializers that make a string of each packet, for errors and events',
       between({ client: () => asText, server: () => asText }, async ({ client, journal }) => {
         await lastValueFrom(client.emit({ cmd: 'told' }, { a: 1 }));
         return [await trace(client.send('fails', 1)), await journal.whenNoted(1)];
@@ -48,13 +55,13 @@ export const codecs: Scenario = {
       [fails({ status: 'error', message: 'no stock' }), [{ a: 1 }]],
     ),
     answered(
-      'a serializer that changes pattern and data',
+      'a serializer of a client that changes pattern and data',
       { client: () => ({ serializer: serializeBy((packet) => ({ ...packet, pattern: 'echo', data: 2 })) }) },
       'other',
       2,
     ),
     answered(
-      'a deserializer that changes pattern and data',
+      'a deserializer of a server that changes pattern and data',
       {
         server: () => ({
           deserializer: deserializeBy((packet) => ({ ...packet, pattern: 'echo', data: 2 })),
@@ -64,27 +71,22 @@ export const codecs: Scenario = {
       2,
     ),
     answered(
-      'a deserializer that changes what is answered',
+      'a deserializer of a client that changes the answer',
       { client: () => ({ deserializer: deserializeBy((packet) => ({ ...packet, response: 'changed' })) }) },
       'echo',
       'changed',
     ),
     equal(
-      'a deserializer that makes an error of an answer',
+      'a deserializer of a client that makes an error of an answer',
       between(
         { client: () => ({ deserializer: deserializeBy((packet) => ({ ...packet, err: 'made' })) }) },
         ({ client }) => trace(client.send('echo', 1)),
       ),
       fails('made'),
     ),
+    answered('an async deserializer of a server', { server: () => ({ deserializer: later }) }, 'echo', 1),
     answered(
-      'an asynchronous deserializer of a server',
-      { server: () => ({ deserializer: later }) },
-      'echo',
-      1,
-    ),
-    answered(
-      'an asynchronous deserializer of a client',
+      'an async deserializer of a client',
       { client: () => ({ deserializer: later }) },
       'three',
       1,
@@ -132,9 +134,9 @@ export const codecs: Scenario = {
       'a serializer of a server that throws',
       between({ server: () => ({ serializer: serializeBy(brokenBy) }) }, sendBad),
       {
-        tcp: { says: 'leaves the caller waiting for ever', sees: waits() },
+        tcp: { says: 'waits for ever', sees: waits() },
         uds: {
-          says: 'fails its call alone with UNSERIALIZABLE_ANSWER',
+          says: 'fails only its own call, with UNSERIALIZABLE_ANSWER',
           sees: fails('RemoteError UNSERIALIZABLE_ANSWER'),
         },
         because: 'A caller that nobody will answer is told so.',
@@ -148,8 +150,8 @@ export const codecs: Scenario = {
           sendBad,
         ),
         {
-          tcp: { says: 'leaves the caller waiting for ever', sees: waits() },
-          uds: { says: 'fails its call alone with BAD_PAYLOAD', sees: fails('RemoteError BAD_PAYLOAD') },
+          tcp: { says: 'waits for ever', sees: waits() },
+          uds: { says: 'fails only its own call, with BAD_PAYLOAD', sees: fails('RemoteError BAD_PAYLOAD') },
           because: 'A caller that nobody will answer is told so.',
         },
       ),

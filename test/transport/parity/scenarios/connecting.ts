@@ -68,7 +68,7 @@ async function outcome(source: Observable<unknown> | Promise<unknown>): Promise<
 }
 
 const closedMeanwhile = exception(
-  'a close while the client connects',
+  '`close()` while the client connects',
   served(app, async ({ kit, server }) => {
     const client = kit.client(server);
     const connected = outcome(client.connect());
@@ -76,14 +76,14 @@ const closedMeanwhile = exception(
     return [await connected, await ping(client)];
   }),
   {
-    tcp: { says: '`connect` succeeds, on a connection that ends', sees: ['succeeds', 'pong'] },
-    uds: { says: '`connect` fails with CLIENT_CLOSED', sees: ['UsageError CLIENT_CLOSED', 'pong'] },
-    because: 'Who is told that a client has connected may use the connection.',
+    tcp: { says: '`connect()` resolves, on a connection that ends', sees: ['succeeds', 'pong'] },
+    uds: { says: '`connect()` fails with CLIENT_CLOSED', sees: ['UsageError CLIENT_CLOSED', 'pong'] },
+    because: 'Once `connect()` has resolved, the connection can be used.',
   },
 );
 
 const closedBehindCalls = exception(
-  'a close while the client connects for a message and an event',
+  '`close()` while the client connects for a message and an event',
   served(app, async ({ kit, server, journal }) => {
     await journal.whenNoted(1);
     journal.notes.length = 0;
@@ -99,13 +99,13 @@ const closedBehindCalls = exception(
       says: 'loses both, which fail with a TypeError',
       sees: ['TypeError: Cannot', 'TypeError: Cannot', [3]],
     },
-    uds: { says: 'lets both come to their end', sees: ['succeeds', 'succeeds', [1, 2, 3]] },
-    because: '`close` waits for what was sent before it.',
+    uds: { says: 'waits for both', sees: ['succeeds', 'succeeds', [1, 2, 3]] },
+    because: '`close()` waits for what was sent before it.',
   },
 );
 
 const nobody = exception(
-  'nobody listens: what connect, a message and an event fail with',
+  '`connect()`, a message and an event where nobody listens',
   async (kit) => {
     const client = await kit.strayClient();
     return [
@@ -116,14 +116,17 @@ const nobody = exception(
     ];
   },
   {
-    tcp: { says: "the system's error", sees: Array<string>(4).fill('Error: connect ECONNREFUSED') },
-    uds: { says: 'SERVER_NOT_FOUND', sees: Array<string>(4).fill('ConnectionError SERVER_NOT_FOUND') },
+    tcp: { says: "fail with the system's error", sees: Array<string>(4).fill('Error: connect ECONNREFUSED') },
+    uds: {
+      says: 'fail with SERVER_NOT_FOUND',
+      sees: Array<string>(4).fill('ConnectionError SERVER_NOT_FOUND'),
+    },
     because: 'Our own errors have codes, and say what to do.',
   },
 );
 
 const unheard = exception(
-  'events of a client whose attempt to connect fails',
+  '`client.on(…)` of a client that cannot connect',
   async (kit) => {
     const client = await kit.strayClient();
     const heard: string[] = [];
@@ -136,12 +139,12 @@ const unheard = exception(
     tcp: { says: 'error and close', sees: ['error', 'close'] },
     uds: { says: 'none', sees: [] },
     because:
-      'An attempt that fails is followed by the next; who waits is told when the time is up, and so is `status`.',
+      'An attempt that fails is followed by the next; when the time is up, the call fails and `status` says so.',
   },
 );
 
 const unwrapped = equal(
-  'unwrap of a server that does not listen yet: the one that will',
+  '`server.unwrap()` before `listen` gives the later `net.Server`',
   async (kit) => {
     let early: unknown;
     const { server } = await boot(kit, { prepare: (_nest, prepared) => (early = prepared.unwrap()) });
@@ -154,7 +157,7 @@ export const connecting: Scenario = {
   title: 'Connecting',
   rows: [
     fresh(
-      'connect, asked for many times',
+      '`connect()` called many times: one connection',
       async (client) => {
         const atOnce = await Promise.all([connect(client), connect(client)]);
         return [...atOnce, await connect(client)];
@@ -163,13 +166,13 @@ export const connecting: Scenario = {
       ['connected'],
     ),
     fresh(
-      'first messages and events at once: one connection, and their order is kept',
+      'first messages and events at once: one connection, in order',
       (client) => Promise.all([ping(client, 1), tell(client, 2), client.connect(), ping(client, 3)]),
       ['pong', undefined, undefined, 'pong'],
       ['connected', 1, 2, 3],
     ),
     fresh(
-      'a message that nobody subscribes to: no connection',
+      '`send` without a subscriber: no connection',
       async (client) => {
         client.send('ping', 1);
         await turns();
@@ -178,7 +181,7 @@ export const connecting: Scenario = {
       [],
     ),
     fresh(
-      'an event that nobody subscribes to is sent all the same',
+      '`emit` without a subscriber: connects and is sent',
       async (client) => {
         client.emit('told', 1);
       },
@@ -186,7 +189,7 @@ export const connecting: Scenario = {
       ['connected', 1],
     ),
     fresh(
-      'connect after close',
+      '`connect()` after `close()`',
       async (client) => {
         await client.connect();
         await client.close();
@@ -197,7 +200,7 @@ export const connecting: Scenario = {
       ['connected', 'connected', 1],
     ),
     fresh(
-      'a message after close connects again',
+      'a message after `close()` connects again',
       async (client) => {
         await client.connect();
         await client.close();
@@ -207,7 +210,7 @@ export const connecting: Scenario = {
       ['connected', 'connected', 1],
     ),
     fresh(
-      'an event after close connects again',
+      'an event after `close()` connects again',
       async (client) => {
         await client.connect();
         await client.close();
@@ -217,13 +220,13 @@ export const connecting: Scenario = {
       ['connected', 'connected', 1],
     ),
     fresh(
-      'close without connect, and a message after it',
+      '`close()` without `connect()`, and a message after it',
       async (client) => [await close(client), await close(client), await ping(client)],
       [undefined, undefined, 'pong'],
       ['connected', 1],
     ),
     fresh(
-      'close, asked for many times',
+      '`close()` called many times',
       async (client) => {
         await ping(client);
         const atOnce = await Promise.all([close(client), close(client)]);
@@ -233,7 +236,7 @@ export const connecting: Scenario = {
       ['connected', 1],
     ),
     equal(
-      'a server that comes after the first attempt',
+      'a server that starts after a first `connect()` failed',
       async (kit) => {
         const address = await freeAddress(kit);
         const client = clientAt(address);

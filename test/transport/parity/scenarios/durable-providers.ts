@@ -94,17 +94,13 @@ const asked = (pattern: string): See =>
   });
 
 const rows: readonly Row[] = [
+  equal('a durable controller: one a tenant, and `REQUEST` is what the strategy gives', asked('durable'), [
+    ['a', 1, 1],
+    ['b', 1, 1],
+    ['a', 2, 2],
+  ]),
   equal(
-    'a durable controller: one for each tenant, and REQUEST is what the strategy gives',
-    asked('durable'),
-    [
-      ['a', 1, 1],
-      ['b', 1, 1],
-      ['a', 2, 2],
-    ],
-  ),
-  equal(
-    'messages at the same time: still one for each tenant',
+    'a durable controller and concurrent messages: still one a tenant',
     served(app, async (world) => {
       const calls = ['b', ...TENANTS].map((tenant) => answerTo(world, 'durable', { tenant }));
       // In which order Nest finds the controllers is its own affair.
@@ -123,7 +119,7 @@ const rows: readonly Row[] = [
     ['a', 2, 1, 'per message'],
   ]),
   equal(
-    'messages of both controllers: they share the service',
+    'a durable service is shared by a durable and a request-scoped controller',
     served(app, async (world) => [
       await answerTo(world, 'durable', { tenant: 'a' }),
       await answerTo(world, 'per message', { tenant: 'a' }),
@@ -134,7 +130,7 @@ const rows: readonly Row[] = [
     ],
   ),
   equal(
-    'events, one after the other',
+    'events to a durable controller',
     served(app, async ({ client, journal }) => {
       for (const [index, tenant] of TENANTS.entries()) {
         await trace(client.emit('event', { tenant }));

@@ -36,35 +36,45 @@ function* thenFailsAtOnce(error: () => unknown): Generator<string> {
 export const errorPlaces: Scenario = {
   title: 'Where a handler throws',
   rows: [
-    at('at once', () => failing(noStock)),
-    at('in a promise', async () => failing(noStock)),
-    at('in a promise, after some turns', async () => {
+    at('an Error thrown at once', () => failing(noStock)),
+    at('an Error thrown in an async function', async () => failing(noStock)),
+    at('an Error thrown in an async function, after a turn of the event loop', async () => {
       await new Promise((resolve) => void setImmediate(resolve));
       failing(noStock);
     }),
-    at('in an Observable, at once', () => throwError(noStock)),
-    at('in a promise of an Observable', async () => throwError(noStock)),
-    at('in an Observable, after three values', () => concat(of(1, 2, 3), throwError(noStock)), 1, 2, 3),
+    at('an Error given to `throwError`', () => throwError(noStock)),
+    at('an Error given to `throwError`, in a promise', async () => throwError(noStock)),
     at(
-      'in an Observable, after three values in turns of their own',
+      'an Error in an Observable, after three values',
+      () => concat(of(1, 2, 3), throwError(noStock)),
+      1,
+      2,
+      3,
+    ),
+    at(
+      'an Error in an Observable, after three values in turns of their own',
       () => concat(inTurns(1, 2, 3), throwError(noStock)),
       1,
       2,
       3,
     ),
-    at('in an operator', () => of(1, 2).pipe(map((value) => (value === 2 ? failing(noStock) : value))), 1),
-    at('in what makes an Observable, once it is subscribed to', () => defer(() => failing(noStock))),
-    at("in an Observable's own function", () => new Observable(() => failing(noStock))),
-    inReading('in an async generator', () => thenFails(noStock), UNKNOWN_ERROR, ['no stock']),
-    inReading('in a generator', () => thenFailsAtOnce(noStock), UNKNOWN_ERROR, ['no stock']),
+    at(
+      'an Error thrown in an rxjs operator',
+      () => of(1, 2).pipe(map((value) => (value === 2 ? failing(noStock) : value))),
+      1,
+    ),
+    at('an Error thrown in the factory of `defer()`', () => defer(() => failing(noStock))),
+    at('an Error thrown in `new Observable(…)`', () => new Observable(() => failing(noStock))),
+    inReading('an Error thrown in an async generator', () => thenFails(noStock), UNKNOWN_ERROR, ['no stock']),
+    inReading('an Error thrown in a generator', () => thenFailsAtOnce(noStock), UNKNOWN_ERROR, ['no stock']),
     inReading(
-      'in an async generator: an RpcException',
+      'an RpcException thrown in an async generator',
       () => thenFails(() => new RpcException({ left: 0 })),
       { left: 0 },
       [],
     ),
     exception(
-      'in an async generator that an Observable emits',
+      'an Error thrown in an async generator that an Observable emits',
       served(
         asked(() => of('before', thenFails(noStock), 'behind')),
         askAndLook,

@@ -31,28 +31,45 @@ const thrown = (says: string, error: () => unknown, told: unknown, ...log: strin
   );
 
 const unknown: Row[] = [
-  thrown('an Error', () => new Error('no stock'), UNKNOWN_ERROR, 'no stock'),
+  thrown('a handler that throws an Error', () => new Error('no stock'), UNKNOWN_ERROR, 'no stock'),
   thrown(
-    'an Error of a class and with fields of its own',
+    'a handler that throws a subclass of Error with fields of its own',
     () => new NoStockError('no tea'),
     UNKNOWN_ERROR,
     'no tea',
   ),
-  thrown('an Error with a cause', () => new Error('no tea', { cause: 'rain' }), UNKNOWN_ERROR, 'no tea'),
-  thrown('a string', () => 'no stock', UNKNOWN_ERROR, 'no stock'),
-  thrown('a number', () => 404, UNKNOWN_ERROR, '404'),
-  thrown('null', () => null, UNKNOWN_ERROR, 'null'),
-  thrown('undefined', () => undefined, UNKNOWN_ERROR, 'undefined'),
-  thrown('a plain object', () => ({ message: 'no stock', left: 0 }), UNKNOWN_ERROR, 'no stock'),
-  thrown('an HttpException: it is not logged', () => new NotFoundException('no tea'), UNKNOWN_ERROR),
+  thrown(
+    'a handler that throws an Error with a cause',
+    () => new Error('no tea', { cause: 'rain' }),
+    UNKNOWN_ERROR,
+    'no tea',
+  ),
+  thrown('a handler that throws a string', () => 'no stock', UNKNOWN_ERROR, 'no stock'),
+  thrown('a handler that throws a number', () => 404, UNKNOWN_ERROR, '404'),
+  thrown('a handler that throws null', () => null, UNKNOWN_ERROR, 'null'),
+  thrown('a handler that throws undefined', () => undefined, UNKNOWN_ERROR, 'undefined'),
+  thrown(
+    'a handler that throws a plain object',
+    () => ({ message: 'no stock', left: 0 }),
+    UNKNOWN_ERROR,
+    'no stock',
+  ),
+  thrown(
+    'a handler that throws an HttpException: it is not logged',
+    () => new NotFoundException('no tea'),
+    UNKNOWN_ERROR,
+  ),
 ];
 
 const meant: Row[] = [
-  thrown('an RpcException with a text', () => new RpcException('no stock'), {
+  thrown('an RpcException with a string', () => new RpcException('no stock'), {
     status: 'error',
     message: 'no stock',
   }),
-  thrown('an RpcException with an empty text', () => new RpcException(''), { status: 'error', message: '' }),
+  thrown('an RpcException with an empty string', () => new RpcException(''), {
+    status: 'error',
+    message: '',
+  }),
   thrown('an RpcException with an object', () => new RpcException({ left: 0, of: ['tea'] }), {
     left: 0,
     of: ['tea'],
@@ -64,11 +81,15 @@ const meant: Row[] = [
     () => new RpcException(Object.assign(new Error('no tea'), { left: 0 })),
     { left: 0 },
   ),
-  thrown('an RpcException that says of itself what it tells', () => new NoStockException('no stock'), {
-    left: 0,
-  }),
   thrown(
-    "an RpcException that looks like a transport's own error",
+    'a subclass of RpcException that decides itself what it tells',
+    () => new NoStockException('no stock'),
+    {
+      left: 0,
+    },
+  ),
+  thrown(
+    "an RpcException with `{ code: 'NO_HANDLER' }` arrives verbatim",
     () => new RpcException({ code: 'NO_HANDLER', message: 'no tea', isDisposed: false }),
     { code: 'NO_HANDLER', message: 'no tea', isDisposed: false },
   ),

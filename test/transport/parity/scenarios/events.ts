@@ -138,32 +138,35 @@ const failing = (says: string, event: string, logged: readonly string[]): Row =>
   );
 
 const handlers: readonly Row[] = [
-  told('one handler', 'one', ['x']),
-  told('several handlers: all run, in their order', 'several', [
+  told('an event with one handler', 'one', ['x']),
+  told('an event with several handlers: all run, in order', 'several', [
     ['first', 'x'],
     ['second', 'x'],
     ['third', 'x'],
   ]),
-  told('an object as the pattern', { version: 1, cmd: 'noted' }, ['x']),
-  told('a handler that gives an Observable: it is subscribed to', 'streamed', ['subscribed to', 'torn down']),
-  told('a handler that is a generator: it is not pulled', 'generated', []),
-  told('sent to a message handler: it runs', 'message', ['x']),
+  told('an event with an object as the pattern', { version: 1, cmd: 'noted' }, ['x']),
+  told('an event handler that returns an Observable: it is subscribed to', 'streamed', [
+    'subscribed to',
+    'torn down',
+  ]),
+  told('an event handler that is a generator: its body never runs', 'generated', []),
+  told('an event that is sent to a message handler: the handler runs', 'message', ['x']),
   equal(
-    'a message that is sent to an event handler: its value is the answer',
+    'a message that is sent to an event handler: what it returns is the answer',
     served(app, (world) => answerTo(world, 'one')),
     'nobody gets this',
   ),
   equal(
-    'a message that is sent to several event handlers',
+    'a message that is sent to several event handlers: their values are chained',
     served(app, (world) => answerTo(world, 'several')),
     { current: 'first', next: { current: 'second', next: 'third' } },
   ),
-  failing('a handler that throws: it is logged, the emitter is told nothing', 'throws', ['thrown']),
-  failing('a handler that rejects', 'rejects', ['rejected']),
-  failing('a handler whose Observable fails', 'errors', ['of an Observable']),
-  failing('a handler that throws an RpcException', 'refuses', ['an RpcException']),
+  failing('an event handler that throws: it is logged, the emitter is told nothing', 'throws', ['thrown']),
+  failing('an event handler that rejects', 'rejects', ['rejected']),
+  failing('an event handler whose Observable fails', 'errors', ['of an Observable']),
+  failing('an event handler that throws an RpcException', 'refuses', ['an RpcException']),
   equal(
-    'several handlers of which some fail: the others run',
+    'several event handlers of which some fail: the others run',
     served({ controllers: [Failing] }, async (world) => {
       await tell(world, 'several', 'x', 'message');
       return [world.journal.notes.length, [...world.log.troubles].sort()];
@@ -175,14 +178,14 @@ const handlers: readonly Row[] = [
     served(app, async (world) => [await tell(world, 'no\nbody', 'x', 'message'), world.log.troubles]),
     {
       tcp: {
-        says: 'is logged, with the pattern as it came',
+        says: 'is logged with the raw pattern',
         sees: [
           completes(undefined),
           ['There is no matching event handler defined in the remote service. Event pattern: no\nbody'],
         ],
       },
       uds: {
-        says: 'is logged, with the pattern in quotes',
+        says: 'is logged with the pattern quoted and escaped',
         sees: [
           completes(undefined),
           ['There is no matching event handler defined in the remote service. Event pattern: "no\\nbody"'],
@@ -200,7 +203,7 @@ const notes = async (world: World, count: number): Promise<unknown[]> => [
 
 const emitting: readonly Row[] = [
   equal(
-    'not subscribed to: it is sent all the same',
+    '`emit` without a subscriber: the event is sent all the same',
     served(app, async (world) => {
       world.client.emit('one', 'hot');
       return notes(world, 1);
@@ -208,7 +211,7 @@ const emitting: readonly Row[] = [
     ['hot'],
   ),
   equal(
-    'subscribed to twice: it is sent once',
+    '`emit` subscribed to twice: the event is sent once',
     served(app, async (world) => {
       const sent = world.client.emit('one', 'once');
       const traces = await Promise.all([trace(sent), trace(sent)]);
@@ -218,7 +221,7 @@ const emitting: readonly Row[] = [
     { traces: [completes(undefined), completes(undefined)], notes: ['once', 'behind'] },
   ),
   equal(
-    'subscribed to once it has been sent: it completes',
+    '`emit` subscribed to after the event was sent: it completes',
     served(app, async (world) => {
       const sent = world.client.emit('one', 'x');
       await notes(world, 1);
@@ -227,7 +230,7 @@ const emitting: readonly Row[] = [
     completes(),
   ),
   equal(
-    'before there is a connection',
+    '`emit` before there is a connection',
     served(app, async (world) => {
       const client = world.kit.client(world.server);
       return [await trace(client.emit('one', 'early')), await notes(world, 1)];
@@ -235,7 +238,7 @@ const emitting: readonly Row[] = [
     [completes(undefined), ['early']],
   ),
   equal(
-    'events and messages keep their order',
+    'events and messages of a client keep their order',
     served(app, async (world) => {
       const answers: Promise<unknown>[] = [];
       for (let number = 0; number < 100; number += 1) {
@@ -248,7 +251,7 @@ const emitting: readonly Row[] = [
     Array.from({ length: 100 }, (_, index) => index),
   ),
   equal(
-    'two whose handlers take their time: neither waits for the other',
+    'two events with slow handlers: neither waits for the other',
     served(app, async (world) => {
       world.client.emit('slow', 1);
       world.client.emit('slow', 2);
@@ -264,13 +267,13 @@ const emitting: readonly Row[] = [
   ),
   ...[null, undefined].map((payload) =>
     equal(
-      `${String(payload)} as the payload`,
+      `\`emit\` with the payload ${String(payload)}`,
       served(app, ({ client }) => trace(client.emit('one', payload))),
       fails('Error: The invalid data or message pattern (undefined/null)'),
     ),
   ),
   exception(
-    'a payload that can not be written',
+    'an event whose payload is a BigInt, emitted twice',
     served(app, async (world) => {
       world.client.emit('one', 1n);
       return [await tell(world, 'one', 1n, 'message'), world.journal.notes];

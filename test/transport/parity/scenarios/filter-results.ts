@@ -24,7 +24,7 @@ const given = (says: string, give: () => unknown, sees: Trace): Row =>
 
 /** The same for the error of an Observable, which comes after two values. */
 const inStream = (says: string, give: () => unknown, sees: Trace): Row =>
-  equal(`${says}, for an error of an Observable`, behind(give, streaming), { ...sees, log: [] });
+  equal(says, behind(give, streaming), { ...sees, log: [] });
 
 const NO_ERRORS = [undefined, null, false, 0, ''];
 
@@ -65,38 +65,68 @@ const broken = (
   });
 
 export const filterResults: Scenario = {
-  title: 'What an exception filter gives',
+  title: 'What an exception filter returns',
   rows: [
-    given('an error', () => throwError(() => ({ left: 0 })), fails({ left: 0 })),
-    given('an error that is a text', () => throwError(() => 'no tea'), fails('no tea')),
-    given('an error that is an Error', () => throwError(() => new Error('no tea')), fails({})),
     given(
-      'an error that is an RpcException',
+      'a filter that returns `throwError` of an object',
+      () => throwError(() => ({ left: 0 })),
+      fails({ left: 0 }),
+    ),
+    given(
+      'a filter that returns `throwError` of a string',
+      () => throwError(() => 'no tea'),
+      fails('no tea'),
+    ),
+    given(
+      'a filter that returns `throwError` of an Error',
+      () => throwError(() => new Error('no tea')),
+      fails({}),
+    ),
+    given(
+      'a filter that returns `throwError` of an RpcException',
       () => throwError(() => new RpcException('no tea')),
       fails({ error: 'no tea', message: 'no tea' }),
     ),
-    equal('an error that is undefined, null, false, 0 or empty: it is none', givenInTurn(NO_ERRORS), [
-      ...NO_ERRORS.map(() => completes()),
-    ]),
-    given('an Observable of values', () => of('some', 'tea'), completes('some', 'tea')),
-    given('an Observable of no value', () => EMPTY, completes()),
-    given('a value', () => 'some tea', completes('some tea')),
-    given('a promise of a value', async () => 'some tea', completes('some tea')),
     equal(
-      "nothing: Nest's own filter tells the error",
+      '`throwError` of a falsy value in a filter: the call completes without a value',
+      givenInTurn(NO_ERRORS),
+      [...NO_ERRORS.map(() => completes())],
+    ),
+    given('a filter that returns an Observable of values', () => of('some', 'tea'), completes('some', 'tea')),
+    given('a filter that returns an Observable of no value', () => EMPTY, completes()),
+    given('a filter that returns a value', () => 'some tea', completes('some tea')),
+    given('a filter that returns a promise of a value', async () => 'some tea', completes('some tea')),
+    equal(
+      "a filter that returns nothing: Nest's own filter tells the error",
       behind(() => undefined, rejecting),
       untold(),
     ),
-    inStream('an error', () => throwError(() => ({ left: 0 })), fails({ left: 0 }, 1, 2)),
-    inStream('an Observable of values', () => of('some', 'tea'), completes(1, 2, 'some', 'tea')),
-    inStream('a text: each letter is a value', () => 'tea', completes(1, 2, 't', 'e', 'a')),
-    inStream('a number', () => 404, fails({}, 1, 2)),
+    inStream(
+      'a filter that returns `throwError` of an object for a failed stream',
+      () => throwError(() => ({ left: 0 })),
+      fails({ left: 0 }, 1, 2),
+    ),
+    inStream(
+      'a filter that returns an Observable of values for a failed stream',
+      () => of('some', 'tea'),
+      completes(1, 2, 'some', 'tea'),
+    ),
+    inStream(
+      'a filter that returns a string for a failed stream: one value a letter',
+      () => 'tea',
+      completes(1, 2, 't', 'e', 'a'),
+    ),
+    inStream('a filter that returns a number for a failed stream', () => 404, fails({}, 1, 2)),
     equal(
-      "nothing, for an error of an Observable: Nest's own filter tells it",
+      "a filter that returns nothing for a failed stream: Nest's own filter tells the error",
       behind(() => undefined, streaming),
       untold(1, 2),
     ),
-    inStream('a filter that throws', () => failing(new Error('no filter')), fails({}, 1, 2)),
+    inStream(
+      'a filter that throws for a failed stream',
+      () => failing(new Error('no filter')),
+      fails({}, 1, 2),
+    ),
     broken('a filter that throws the error again', failing, COULD_NOT_TELL, ['no stock'], ['no stock']),
     broken(
       'a filter that rejects',
@@ -113,7 +143,7 @@ export const filterResults: Scenario = {
       [],
     ),
     exception(
-      'a filter, and an error in a generator',
+      'a filter on a generator handler that throws',
       behind(
         () => 'some tea',
         async function* () {

@@ -121,14 +121,17 @@ const told = (says: string, filters: Filters, error: Error, sees: unknown, ...lo
   );
 
 const places: Row[] = [
-  told('at the method', { method: [named('method')] }, new Error('x'), ['method', 'Error: x']),
-  told('at the controller', { controller: [named('controller')] }, new Error('x'), [
+  told('a filter at the method', { method: [named('method')] }, new Error('x'), ['method', 'Error: x']),
+  told('a filter at the controller', { controller: [named('controller')] }, new Error('x'), [
     'controller',
     'Error: x',
   ]),
-  told('of the application', { app: [named('app')] }, new Error('x'), ['app', 'Error: x']),
+  told('a global filter, by `useGlobalFilters`', { app: [named('app')] }, new Error('x'), [
+    'app',
+    'Error: x',
+  ]),
   equal(
-    'of the application, provided as APP_FILTER',
+    'a global filter, by `APP_FILTER`',
     served(
       {
         ...filtered({}, () => Promise.reject(new Error('x'))),
@@ -139,13 +142,13 @@ const places: Row[] = [
     { ...fails(['provided', 'Error: x']), log: [] },
   ),
   told(
-    'in all places: the nearest one takes it, and it alone',
+    'filters at method, controller and application: only the nearest runs',
     { method: [named('method')], controller: [named('controller')], app: [named('app')] },
     new Error('x'),
     ['method', 'Error: x'],
   ),
   told(
-    'in all places, the nearest for other errors: the next one takes it',
+    "the method's filter does not match: the controller's takes it",
     { method: [new TeaFilter()], controller: [named('controller')], app: [named('app')] },
     new Error('x'),
     ['controller', 'Error: x'],
@@ -153,46 +156,63 @@ const places: Row[] = [
 ];
 
 const kinds: Row[] = [
-  told('for a class of errors', { method: [new TeaFilter()] }, new TeaError('no'), 'tea: no'),
-  told('for a class, of a class below it', { method: [new TeaFilter()] }, new GreenTeaError('no'), 'tea: no'),
   told(
-    'for a class, of another error: Nest tells it',
+    '`@Catch(Class)` takes an error of that class',
+    { method: [new TeaFilter()] },
+    new TeaError('no'),
+    'tea: no',
+  ),
+  told('`@Catch(Base)` takes a subclass', { method: [new TeaFilter()] }, new GreenTeaError('no'), 'tea: no'),
+  told(
+    "`@Catch(Class)` leaves another error to Nest's own filter",
     { method: [new TeaFilter()] },
     new Error('no'),
     UNKNOWN_ERROR,
     'no',
   ),
   told(
-    'several, each for classes of its own',
+    'several filters, each with classes of its own: the one that matches runs',
     { method: [new TeaFilter(), new RangeFilter()] },
     new RpcException('far'),
     'range: Error: far',
   ),
   told(
-    'several that take an error: the last one does',
+    'several filters that match at one place: the last one runs',
     { method: [named('first'), named('last')] },
     new Error('x'),
     ['last', 'Error: x'],
   ),
-  told("one on top of Nest's own", { method: [new RenamingFilter()] }, new TeaError('tea'), {
-    status: 'error',
-    message: 'renamed tea',
-  }),
+  told(
+    'a filter that extends BaseRpcExceptionFilter',
+    { method: [new RenamingFilter()] },
+    new TeaError('tea'),
+    {
+      status: 'error',
+      message: 'renamed tea',
+    },
+  ),
 ];
 
 const stages: Row[] = [
   noted(
-    "a handler's error: the filter sees payload and pattern",
+    "a filter that takes a handler's error: it sees payload and pattern",
     'fails',
     'rpc',
     'tea',
     'fails',
     'Error: at the handler',
   ),
-  noted("a guard's refusal", 'refuses', 'rpc', 'tea', 'refuses', 'Error: Forbidden resource'),
-  noted("a guard's error", 'throws', 'rpc', 'tea', 'throws', 'Error: at the guard'),
   noted(
-    "a pipe's error, and a pattern that is an object",
+    "a filter that takes a guard's refusal",
+    'refuses',
+    'rpc',
+    'tea',
+    'refuses',
+    'Error: Forbidden resource',
+  ),
+  noted("a filter that takes a guard's error", 'throws', 'rpc', 'tea', 'throws', 'Error: at the guard'),
+  noted(
+    "a filter that takes a pipe's error: it sees an object pattern",
     { cmd: 'counts' },
     'rpc',
     'tea',
@@ -200,7 +220,7 @@ const stages: Row[] = [
     'BadRequestException: Validation failed (numeric string is expected)',
   ),
   equal(
-    'the error of an Observable, after two values',
+    'a filter that takes the error of an Observable, after two values',
     served(
       filtered({ method: [new TeaFilter()] }, () =>
         concat(

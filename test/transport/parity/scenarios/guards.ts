@@ -199,37 +199,37 @@ const looking: Application = {
 };
 
 const rows: readonly Row[] = [
-  passes('one that passes', 'yes'),
-  passes('one that passes, by a promise', 'yes, later'),
-  passes('one that passes, by the last value of an Observable', 'yes, by an Observable'),
-  refuses('one that refuses', 'no', FORBIDDEN),
-  refuses('one that refuses, by a promise', 'no, later', FORBIDDEN),
-  refuses('one that refuses, by the last value of an Observable', 'no, by an Observable', FORBIDDEN),
-  refuses('one that throws an RpcException', 'refuse', refused('not you')),
+  passes('a guard that passes', 'yes'),
+  passes('a guard that passes, by a promise', 'yes, later'),
+  passes('a guard that passes, by the last value of an Observable', 'yes, by an Observable'),
+  refuses('a guard that refuses', 'no', FORBIDDEN),
+  refuses('a guard that refuses, by a promise', 'no, later', FORBIDDEN),
+  refuses('a guard that refuses, by the last value of an Observable', 'no, by an Observable', FORBIDDEN),
+  refuses('a guard that throws an RpcException', 'refuse', refused('not you')),
   refuses(
-    'one that throws an RpcException of an object',
+    'a guard that throws an RpcException with an object',
     'refuse, with an object',
     fails({ code: 403, message: 'not you' }),
   ),
-  refuses('one that rejects', 'refuse, later', refused('not you')),
-  refuses('one that throws any other error', 'throw', INTERNAL, ['broken guard']),
-  told('an event: one that passes', 'yes', ['yes'], []),
-  told('an event: one that refuses, which is logged', 'no', [], ['Forbidden resource']),
-  told('an event: one that throws, which is logged', 'throw', [], ['broken guard']),
-  order('all pass: global ones, then those of the controller, then those of the method', 'nobody', [
+  refuses('a guard that rejects', 'refuse, later', refused('not you')),
+  refuses('a guard that throws any other error', 'throw', INTERNAL, ['broken guard']),
+  told('a guard that passes, on an event', 'yes', ['yes'], []),
+  told('a guard that refuses an event: it is logged', 'no', [], ['Forbidden resource']),
+  told('a guard that throws on an event: it is logged', 'throw', [], ['broken guard']),
+  order('the order of guards: global, controller, method', 'nobody', [
     'injected',
     'global',
     'controller',
     'method',
     'handler',
   ]),
-  order('the first that refuses is the last that is asked', 'controller', [
+  order('a guard that refuses: the guards after it are not asked', 'controller', [
     'injected',
     'global',
     'controller',
   ]),
   equal(
-    'what the ExecutionContext gives',
+    'the ExecutionContext of a guard',
     served(looking, async (world) => {
       world.client.setOnDispatchHook((packet) => (packet.metadata = { role: 'user' }));
       await ask(world, { id: 1, cmd: 'delete' }, { why: 'old' });
@@ -249,7 +249,7 @@ const rows: readonly Row[] = [
     ],
   ),
   equal(
-    'one that compares what decorates the handler with the metadata of the call',
+    'a roles guard: handler decorator against call metadata',
     served(
       { controllers: [Roles], providers: [{ provide: APP_GUARD, useClass: RolesGuard }] },
       async (world) => {
@@ -262,7 +262,7 @@ const rows: readonly Row[] = [
     [FORBIDDEN, completes('deleted')],
   ),
   equal(
-    'one that adds to the payload: the handler sees it',
+    'a guard that adds to the payload: the handler sees it',
     served(app, (world) => answerTo(world, 'enriched', { id: 1 })),
     { id: 1, user: 'anna' },
   ),

@@ -178,18 +178,26 @@ const ANSWERED = completes('done');
 export const hybrid: Scenario = {
   title: 'Hybrid applications',
   rows: [
-    globals('global enhancers of the application', ofApp, false),
-    globals('the same, inherited', { ...ofApp, options: INHERITED }, true),
-    globals('enhancers that are provided as APP_GUARD and the like', ofProviders, false),
-    globals('the same, inherited as well', { ...ofProviders, options: INHERITED }, true),
-    globals('global enhancers of the microservice, after it was initialized', ofMicroservice, false),
+    globals('global enhancers of a hybrid application do not run', ofApp, false),
+    globals('global enhancers with `inheritAppConfig: true`', { ...ofApp, options: INHERITED }, true),
+    globals('APP_GUARD and the like in a hybrid application do not run', ofProviders, false),
     globals(
-      'the same, with its initialization deferred',
+      'APP_GUARD and the like with `inheritAppConfig: true`',
+      { ...ofProviders, options: INHERITED },
+      true,
+    ),
+    globals(
+      'global enhancers of a connected microservice that is initialized already do not run',
+      ofMicroservice,
+      false,
+    ),
+    globals(
+      'global enhancers with `deferInitialization: true`',
       { ...ofMicroservice, options: { deferInitialization: true } },
       true,
     ),
     equal(
-      'startAllMicroservices, listen and close',
+      'lifecycle hooks of `startAllMicroservices()`, `listen()` and `close()`',
       async (kit) => {
         const app = await assemble(kit, { controllers: [Works] });
         const statuses: unknown[] = [];
@@ -215,7 +223,7 @@ export const hybrid: Scenario = {
       ],
     ),
     equal(
-      'what getMicroservices gives',
+      '`getMicroservices()` and `getTransportServer()`',
       started({}, async ({ app, microservices, servers }) => [
         app.getMicroservices().length,
         app.getMicroservices()[0] === microservices[0],
@@ -224,7 +232,7 @@ export const hybrid: Scenario = {
       [1, true, true],
     ),
     equal(
-      'messages and events',
+      'messages and events of a hybrid application',
       started({}, async ({ journal }, client) => {
         journal.notes.length = 0;
         await lastValueFrom(client.emit('told', 1));
@@ -234,7 +242,7 @@ export const hybrid: Scenario = {
       ['pong', [1]],
     ),
     equal(
-      'a microservice that is closed alone',
+      'a microservice of a hybrid application that is closed alone',
       started({}, async (app, client) => {
         const statuses: unknown[] = [];
         client.status.subscribe((status) => statuses.push(status));
@@ -246,19 +254,19 @@ export const hybrid: Scenario = {
       [true, ['connected', 'disconnected'], ['init', 'bootstrap', 'destroy', 'shutdown']],
     ),
     exception(
-      'a close with a message in flight',
+      'a hybrid application that closes with a message in flight',
       closedDuring(({ app }) => app.close()),
       {
-        tcp: { says: 'fails the message', sees: [CUT, ['destroy', 'shutdown', 'ends']] },
+        tcp: { says: 'fails it at once', sees: [CUT, ['destroy', 'shutdown', 'ends']] },
         uds: { says: 'waits for its answer', sees: [ANSWERED, ['destroy', 'ends', 'shutdown']] },
         because: 'A server that is replaced fails no call.',
       },
     ),
     exception(
-      'a close of the microservice alone, with a message in flight',
+      'a microservice of a hybrid application that closes with a message in flight',
       closedDuring(({ microservices }) => microservices[0]!.close()),
       {
-        tcp: { says: 'fails the message', sees: [CUT, ['destroy', 'shutdown', 'ends']] },
+        tcp: { says: 'fails it at once', sees: [CUT, ['destroy', 'shutdown', 'ends']] },
         uds: { says: 'waits for its answer', sees: [ANSWERED, ['ends', 'destroy', 'shutdown']] },
         because: 'A server that is replaced fails no call.',
       },

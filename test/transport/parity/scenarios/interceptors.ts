@@ -152,42 +152,42 @@ class Ordered {
 }
 
 const changing: readonly Row[] = [
-  answers('one that maps the answer', {
+  answers('an interceptor that maps the answer', {
     behind: through((given) => given.pipe(double)),
     answer: completes(['x', 'x']),
     notes: ['handler'],
   }),
-  answers('one that maps each value of a stream', {
+  answers('an interceptor that maps each value of a stream', {
     pattern: 'stream',
     behind: through((given) => given.pipe(double)),
     answer: completes(2, 4, 6),
   }),
-  answers('one that gathers a stream', {
+  answers('an interceptor with `toArray()`', {
     pattern: 'stream',
     behind: through((given) => given.pipe(toArray())),
     answer: completes([1, 2, 3]),
   }),
-  answers('one that adds values', {
+  answers('an interceptor with `concat` before and after', {
     behind: through((given) => concat(of('first'), given, of('last'))),
     answer: completes('first', 'x', 'last'),
     notes: ['handler'],
   }),
-  answers('one that does nothing, before a handler that gives nothing', {
+  answers('an interceptor before a handler that returns nothing', {
     pattern: 'nothing',
     behind: through((given) => given),
     answer: completes(),
     notes: ['handler'],
   }),
-  answers('one that answers without the handler', {
+  answers('an interceptor that answers without the handler', {
     behind: () => () => of('cached'),
     answer: completes('cached'),
   }),
-  answers('one that answers without the handler, in its own time', {
+  answers('an async interceptor that answers without the handler', {
     behind: () => async () => Promise.resolve(of('cached')),
     answer: completes('cached'),
   }),
-  answers('one that gives nothing', { behind: () => () => EMPTY, answer: completes() }),
-  answers('one that sees the end', {
+  answers('an interceptor that returns `EMPTY`', { behind: () => () => EMPTY, answer: completes() }),
+  answers('an interceptor with `tap` and `finalize`', {
     pattern: 'stream',
     behind: through((given, journal) =>
       given.pipe(
@@ -201,7 +201,7 @@ const changing: readonly Row[] = [
 ];
 
 const failing: readonly Row[] = [
-  answers('one with a `timeout`', {
+  answers('an interceptor with `timeout`', {
     pattern: 'never',
     behind: through((given) =>
       given.pipe(
@@ -211,30 +211,30 @@ const failing: readonly Row[] = [
     ),
     answer: refused('too late'),
   }),
-  answers('one that catches the error', {
+  answers('an interceptor with `catchError` that returns a value', {
     pattern: 'throws',
     behind: through((given) => given.pipe(catchError((error: Error) => of(`caught: ${error.message}`)))),
     answer: completes('caught: thrown'),
   }),
-  answers('one that makes an RpcException of it', {
+  answers('an interceptor with `catchError` that throws an RpcException', {
     pattern: 'throws',
     behind: through((given) =>
       given.pipe(catchError((error: Error) => throwError(() => new RpcException({ why: error.message })))),
     ),
     answer: fails({ why: 'thrown' }),
   }),
-  answers('one that calls the handler again', {
+  answers('an interceptor with `retry`', {
     pattern: 'third time',
     behind: through((given) => given.pipe(retry(2))),
     answer: completes(3),
   }),
-  answers('one that throws', {
+  answers('an interceptor that throws', {
     behind: () => () => {
       throw new RpcException('no');
     },
     answer: refused('no'),
   }),
-  answers('one that fails in mid-stream', {
+  answers('an interceptor that fails in mid-stream', {
     pattern: 'stream',
     behind: through((given) =>
       given.pipe(mergeMap((value) => (value === 2 ? throwError(() => new Error('two')) : of(value)))),
@@ -245,7 +245,7 @@ const failing: readonly Row[] = [
 
 const others: readonly Row[] = [
   equal(
-    'the order: injected, global, controller, method, and back',
+    'the order of interceptors: injected, global, controller, method, and back',
     served(
       {
         controllers: [Ordered],
@@ -265,7 +265,7 @@ const others: readonly Row[] = [
     ],
   ),
   equal(
-    'what the ExecutionContext gives',
+    'the ExecutionContext of an interceptor',
     asked(
       'value',
       behind((journal) => (context, next) => {
@@ -278,18 +278,22 @@ const others: readonly Row[] = [
     { answer: completes('x'), notes: [['rpc', 'Handlers', 'value'], ['x', 'value'], 'handler'] },
   ),
   equal(
-    'an event: what the handler gives goes through it',
+    'an interceptor of an event: what the handler returns goes through it',
     served(behind(noting('first'), noting('second')), async (world) => {
       await trace(world.client.emit('event', 'x'));
       return world.journal.whenNoted(5);
     }),
     ['first: before', 'second: before', 'x', 'second: after', 'first: after'],
   ),
-  exception('one before an async generator', asked('generator', behind(through((given) => given))), {
-    tcp: { says: 'an empty object arrives', sees: { answer: completes({}), notes: [] } },
-    uds: { says: 'what it yields arrives', sees: { answer: completes(1, 2), notes: [] } },
-    because: 'A generator is a stream, and nobody wants an empty object for it.',
-  }),
+  exception(
+    'an interceptor on an async-generator handler',
+    asked('generator', behind(through((given) => given))),
+    {
+      tcp: { says: 'an empty object arrives', sees: { answer: completes({}), notes: [] } },
+      uds: { says: 'what it yields arrives', sees: { answer: completes(1, 2), notes: [] } },
+      because: 'A generator is a stream, and nobody wants an empty object for it.',
+    },
+  ),
 ];
 
 export const interceptors: Scenario = { title: 'Interceptors', rows: [...changing, ...failing, ...others] };

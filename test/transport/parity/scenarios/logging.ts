@@ -162,24 +162,27 @@ async function listenTwice(kit: Kit): Promise<unknown> {
 }
 
 const exceptions: readonly Row[] = [
-  exception('a client that leaves with a message in flight', said(leave, 0), {
-    tcp: { says: 'nothing', sees: [] },
+  exception('the log of a server whose client leaves with a message in flight', said(leave, 0), {
+    tcp: { says: 'no line', sees: [] },
     uds: {
-      says: 'a line for those who debug',
+      says: 'one debug line',
       sees: ['debug [UdsServer] CONNECTION_LOST: The peer closed the connection.'],
     },
     because: 'It explains why a handler was told to stop.',
   }),
-  exception('an address that is taken: what listen fails with, and what is said', listenTwice, {
+  exception('`listen()` where the address is taken, and its log', listenTwice, {
     tcp: {
-      says: "the system's error, twice",
+      says: "fails with the system's error, and logs it too",
       sees: [
         'Error: listen EADDRINUSE: address already in use',
         ['error [Server] listen EADDRINUSE: address already in use 127.0.0.1'],
       ],
     },
-    uds: { says: 'ADDRESS_IN_USE, once', sees: ['ConnectionError ADDRESS_IN_USE', []] },
-    because: 'Our own errors have codes; who gets one decides whether to log it.',
+    uds: {
+      says: 'fails with ADDRESS_IN_USE, and logs nothing',
+      sees: ['ConnectionError ADDRESS_IN_USE', []],
+    },
+    because: 'Our own errors have codes; whoever catches one decides whether to log it.',
   }),
 ];
 
@@ -187,7 +190,7 @@ export const logging: Scenario = {
   title: 'Logging',
   rows: [
     equal(
-      'a server that starts',
+      'the log of a server that starts',
       async (kit) => {
         const logger = new Lines();
         await listening(kit, { logger });
@@ -195,14 +198,14 @@ export const logging: Scenario = {
       },
       BOOTED,
     ),
-    equal('bufferLogs: all at once, when it listens', (kit) => buffered(kit, true), [[], BOOTED, []]),
-    equal('bufferLogs without autoFlushLogs: with flushLogs', (kit) => buffered(kit, false), [
-      [],
-      [],
-      BOOTED,
-    ]),
+    equal('`bufferLogs: true`: flushed when it listens', (kit) => buffered(kit, true), [[], BOOTED, []]),
     equal(
-      'a logger that is set later: what comes then',
+      '`bufferLogs: true, autoFlushLogs: false`: flushed by `flushLogs()`',
+      (kit) => buffered(kit, false),
+      [[], [], BOOTED],
+    ),
+    equal(
+      '`useLogger()` after it listens: later lines go there',
       async (kit) => {
         const loggers = [new Lines(), new Lines()] as const;
         const { app, client } = await listening(kit, { logger: loggers[0] });
@@ -213,7 +216,7 @@ export const logging: Scenario = {
       [BOOTED, ['error [RpcExceptionsHandler] broken']],
     ),
     equal(
-      'levels: errors alone',
+      "log level `['error']`",
       async (kit) => {
         const logger = new Printed('Nest', { logLevels: ['error'] });
         const { client } = await listening(kit, { logger });
@@ -223,7 +226,7 @@ export const logging: Scenario = {
       ['error Error: broken'],
     ),
     equal(
-      'logger: false',
+      '`logger: false`',
       (kit) =>
         written(async () => {
           const { client } = await listening(kit, { logger: false });
@@ -231,22 +234,22 @@ export const logging: Scenario = {
         }),
       [],
     ),
-    saidOf('a handler that breaks', ask('breaks'), 'error [RpcExceptionsHandler] broken'),
-    saidOf('a handler that throws an RpcException', ask('refuses')),
+    saidOf('the log of a handler that throws an Error', ask('breaks'), 'error [RpcExceptionsHandler] broken'),
+    saidOf('the log of a handler that throws an RpcException', ask('refuses')),
     saidOf(
-      'the handler of an event that breaks',
+      'the log of an event handler that throws an Error',
       tell('event-breaks'),
       'error [RpcExceptionsHandler] broken by an event',
     ),
     saidOf(
-      'the handler of an event that throws an RpcException',
+      'the log of an event handler that throws an RpcException',
       tell('event-refuses'),
       'error [RpcExceptionsHandler] refused by an event',
     ),
-    saidOf('a client that closes', async (client) => {
+    saidOf('the log of a server whose client closes', async (client) => {
       await client.close();
     }),
-    saidOf('a client that loses its connection and connects again', async (client) => {
+    saidOf('the log of a server whose client loses its connection and connects again', async (client) => {
       client.unwrap<{ destroy(): void }>().destroy();
       await turns();
       await client.connect();

@@ -65,14 +65,24 @@ const storage = new AsyncLocalStorage<string>();
 export const metadata: Scenario = {
   title: 'Metadata',
   rows: [
-    read('what a hook attaches to a message', { trace: 'a1', tenant: 'b' }),
-    read('an empty object', {}),
-    read('empty keys and values, and text of any language', { '': '', ключ: '值 🚀\n"\\\u0000' }),
-    read('many values', Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`key${at}`, `${at}`]))),
-    read('a key whose value is undefined', { trace: 'a1', tenant: undefined }, { trace: 'a1' }),
+    read('metadata that a dispatch hook attaches to a message', { trace: 'a1', tenant: 'b' }),
+    read('an empty object as metadata', {}),
+    read('metadata with empty keys and values, and strings of any language', {
+      '': '',
+      ключ: '值 🚀\n"\\\u0000',
+    }),
+    read(
+      'metadata of 100 keys',
+      Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`key${at}`, `${at}`])),
+    ),
+    read(
+      'a metadata key whose value is undefined: it is left out',
+      { trace: 'a1', tenant: undefined },
+      { trace: 'a1' },
+    ),
     read('undefined in place of metadata', undefined),
     equal(
-      'what a hook attaches to an event',
+      'metadata that a dispatch hook attaches to an event',
       served(app, async (world) => {
         world.client.setOnDispatchHook(attach({ trace: 'a1' }));
         return await told(world);
@@ -80,13 +90,13 @@ export const metadata: Scenario = {
       [{ trace: 'a1' }],
     ),
     equal(
-      'a message without a hook',
+      'a message without a dispatch hook has no metadata',
       served(app, async ({ client, journal }) => [await trace(client.send('asked', 1)), journal.notes]),
       [completes(1), [undefined]],
     ),
-    equal('an event without a hook', served(app, told), [undefined]),
+    equal('an event without a dispatch hook has no metadata', served(app, told), [undefined]),
     equal(
-      'an object that is changed as soon as its packet has left',
+      'metadata changed right after the dispatch hook',
       served(app, async ({ client, journal }) => {
         const attached: Metadata = { trace: 'a1' };
         const hooked = new Gate();
@@ -102,7 +112,7 @@ export const metadata: Scenario = {
       [1, [{ trace: 'a1' }]],
     ),
     equal(
-      'what a hook sees of messages and events',
+      'the packets that a dispatch hook sees of messages and events',
       served(app, async ({ client }) => {
         const seen: unknown[] = [];
         client.setOnDispatchHook((packet) => seen.push({ ...packet }));
@@ -118,7 +128,7 @@ export const metadata: Scenario = {
       ],
     ),
     equal(
-      'how often a hook runs: never without a subscriber, once each for two, once for an event',
+      'how often a dispatch hook runs: once a subscriber of a message, once an event',
       served(app, async ({ client }) => {
         let runs = 0;
         const counts: number[] = [];
@@ -134,7 +144,7 @@ export const metadata: Scenario = {
       [0, 2, 3],
     ),
     equal(
-      'the async context of the caller, as a hook sees it',
+      'a dispatch hook runs in the async context of its caller',
       served(app, async ({ client, journal }) => {
         client.setOnDispatchHook((packet) => (packet.metadata = { trace: storage.getStore() ?? 'none' }));
         const call = (name: string): Promise<unknown> =>
@@ -145,7 +155,7 @@ export const metadata: Scenario = {
       [{ trace: 'a' }, { trace: 'b' }, { trace: 'c' }],
     ),
     equal(
-      'a hook that throws: its message fails, the next one does not',
+      'a dispatch hook that throws: its message fails, the next one does not',
       served(app, async ({ client }) => {
         client.setOnDispatchHook(brokenHook);
         const failed = await trace(client.send('asked', 1));
@@ -155,7 +165,7 @@ export const metadata: Scenario = {
       [fails('Error: broken hook'), completes(1)],
     ),
     equal(
-      'a hook that throws: its event fails',
+      'a dispatch hook that throws: its event fails',
       served(app, async ({ client }) => {
         client.setOnDispatchHook(brokenHook);
         return await trace(client.emit('told', 1));
@@ -163,7 +173,7 @@ export const metadata: Scenario = {
       fails('Error: broken hook'),
     ),
     exception(
-      'a value that is no string',
+      'a metadata value that is not a string',
       served(app, async ({ client }) => {
         client.setOnDispatchHook(attach({ attempt: 1 }));
         const failed = [await trace(client.send('asked', 1)), await trace(client.emit('told', 1))];
@@ -172,11 +182,11 @@ export const metadata: Scenario = {
       }),
       {
         tcp: {
-          says: 'travels as it is, against its type',
+          says: 'is sent as it is, against its type',
           sees: [completes(1), completes(undefined), completes(1)],
         },
         uds: {
-          says: 'fails its call alone with INVALID_RECORD',
+          says: 'fails only its own call, with INVALID_RECORD',
           sees: [fails('UsageError INVALID_RECORD'), fails('UsageError INVALID_RECORD'), completes(1)],
         },
         because: 'Nest types metadata as strings, and so does our wire: what holds anything else is refused.',

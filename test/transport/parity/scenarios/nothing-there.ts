@@ -2,7 +2,6 @@ import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
 import { type Observable, ReplaySubject } from 'rxjs';
-import { logOf } from '../asked.js';
 import { equal, exception, type Row, type Scenario, type See } from '../row.js';
 import { completes, fails, type Trace, trace } from '../trace.js';
 import { Journal, served, type World } from '../world.js';
@@ -81,7 +80,7 @@ const REFUSED = fails(`Error: ${new InvalidMessageException().message}`);
 
 /** What is refused at the caller's. */
 const refused = (says: string, how: How, pattern: unknown, ...payloads: unknown[]): Row =>
-  equal(`${says}, given to ${how}`, calling(how, pattern, ...payloads), {
+  equal(`\`${how}\` with ${says} is refused`, calling(how, pattern, ...payloads), {
     seen: payloads.map(() => REFUSED),
     got: [],
   });
@@ -103,61 +102,69 @@ async function besideAStream(world: World): Promise<Trace> {
 
 const nobody: Row[] = [
   exception(
-    'a message to an application without a handler',
-    served({}, async (world) => [await trace(world.client.send({ cmd: 'x' }, 'x')), logOf(world)]),
+    'a message that nobody handles',
+    served({}, async (world) => [
+      await trace(world.client.send('nobody', 'x')),
+      // Behind it stands which client it was.
+      world.log.troubles.map((line) => line.split(' (client')[0]),
+    ]),
     {
-      tcp: { says: 'fails with a text; the server logs nothing', sees: [fails(NOBODY), []] },
+      tcp: { says: 'fails with a string; the server logs nothing', sees: [fails(NOBODY), []] },
       uds: {
         says: 'fails with NO_HANDLER; the server logs one line',
-        sees: [fails('RemoteError NO_HANDLER'), ['NO_HANDLER']],
+        sees: [fails('RemoteError NO_HANDLER'), [`NO_HANDLER: ${NOBODY} (pattern "nobody")`]],
       },
       because: 'Our own refusals have codes, and who runs the server sees which pattern is missing.',
     },
   ),
   exception(
-    'an event with a pattern of a thousand characters that nobody handles',
+    'an event that nobody handles, with a pattern of 1,000 characters',
     served(app, async (world) => {
       await trace(world.client.emit(LONG, 'x'));
       await trace(world.client.send('beside', 'please'));
       return world.log.troubles;
     }),
     {
-      tcp: { says: 'is logged in full length', sees: [NOBODY_FOR_EVENTS + LONG] },
+      tcp: { says: 'is logged with its whole pattern', sees: [NOBODY_FOR_EVENTS + LONG] },
       uds: {
-        says: 'is logged with its first hundred characters',
+        says: 'is logged with the first 100 characters of its pattern',
         sees: [`${NOBODY_FOR_EVENTS}"${LONG.slice(0, 100)}..."`],
       },
       because: 'What a peer chose must not flood a log.',
     },
   ),
   equal(
-    'messages and events that nobody handles, beside a stream: it goes on',
+    'messages and events that nobody handles do not disturb an open stream',
     served({ controllers: [Streaming] }, besideAStream),
     completes('before', 'behind'),
   ),
   equal(
-    'a message that has a handler for events alone: it is answered',
+    'a message whose pattern has only an event handler: it is answered',
     served(app, async ({ client, journal }) => [await trace(client.send('event', 'x')), journal.notes]),
     [completes(), ['x']],
   ),
-  equal('an event that has a handler for messages alone: it is run', calling('emit', 'message', 'x'), {
-    seen: [completes(undefined)],
-    got: ['x'],
-  }),
+  equal(
+    'an event whose pattern has only a message handler: the handler runs',
+    calling('emit', 'message', 'x'),
+    {
+      seen: [completes(undefined)],
+      got: ['x'],
+    },
+  ),
 ];
 
 export const nothingThere: Scenario = {
-  title: 'Nothing there',
+  title: 'Missing handlers, patterns and payloads',
   rows: [
     ...nobody,
-    refused('no pattern: null', 'send', null, 'x'),
-    refused('no pattern: undefined', 'send', undefined, 'x'),
-    refused('no pattern: null', 'emit', null, 'x'),
-    refused('no pattern: undefined', 'emit', undefined, 'x'),
-    refused('no payload: null or undefined', 'send', 'message', null, undefined),
-    refused('no payload: null or undefined', 'emit', 'event', null, undefined),
+    refused('the pattern null', 'send', null, 'x'),
+    refused('the pattern undefined', 'send', undefined, 'x'),
+    refused('the pattern null', 'emit', null, 'x'),
+    refused('the pattern undefined', 'emit', undefined, 'x'),
+    refused('the payload null or undefined', 'send', 'message', null, undefined),
+    refused('the payload null or undefined', 'emit', 'event', null, undefined),
     equal(
-      'false, 0, an empty string or NaN, given to send: they are payloads',
+      '`send` with the payload false, 0, an empty string or NaN: it is sent',
       calling('send', 'message', ...FALSY),
       {
         seen: ARRIVED.map((value) => completes(value)),
@@ -165,27 +172,27 @@ export const nothingThere: Scenario = {
       },
     ),
     equal(
-      'false, 0, an empty string or NaN, given to emit: they are payloads',
+      '`emit` with the payload false, 0, an empty string or NaN: it is sent',
       calling('emit', 'event', ...FALSY),
       {
         seen: FALSY.map(() => completes(undefined)),
         got: ARRIVED,
       },
     ),
-    equal('an empty string as the pattern: it is one', calling('send', '', 'x'), {
+    equal('`send` with an empty string as the pattern: its handler is found', calling('send', '', 'x'), {
       seen: [completes('reached')],
       got: ['x'],
     }),
-    equal('0 as the pattern: it is one', calling('send', 0, 'x'), {
+    equal('`send` with 0 as the pattern: its handler is found', calling('send', 0, 'x'), {
       seen: [completes('reached')],
       got: ['x'],
     }),
-    equal('an empty string as the pattern of an event: it is one', calling('emit', '', 'x'), {
+    equal('`emit` with an empty string as the pattern: its handler is found', calling('emit', '', 'x'), {
       seen: [completes(undefined)],
       got: ['x'],
     }),
     equal(
-      'an error that says that nothing was given: the class that Nest has',
+      "a null payload fails with Nest's InvalidMessageException",
       served(app, async ({ client }) => {
         let error: unknown;
         client.send('message', null).subscribe({ error: (told: unknown) => (error = told) });

@@ -11,68 +11,68 @@ const deep = (bottom: number): object => ({ a: { b: { c: { d: { e: { f: { bottom
 const DATE = new Date(0);
 
 const rows: readonly Row[] = [
-  reaches('an object', {
+  reaches('an object as the pattern', {
     handler: { cmd: 'sum', version: 1 },
     message: '{"cmd":"sum","version":1}',
   }),
-  reaches('an object with its keys in another order', {
+  reaches('an object pattern called with its keys in another order', {
     handler: { a: 1, b: { c: 2, d: 3 } },
     called: { b: { d: 3, c: 2 }, a: 1 },
     message: '{"b":{"d":3,"c":2},"a":1}',
     event: '{"a":1,"b":{"c":2,"d":3}}',
   }),
-  reaches('an object that is called by its JSON text', {
+  reaches('an object pattern called by its JSON string', {
     handler: { a: 1, b: 'x' },
     called: '{ "b": "x", "a": 1 }',
     message: '{ "b": "x", "a": 1 }',
   }),
-  reaches('lists, booleans and null in an object', {
+  reaches('an object pattern with arrays, booleans and null', {
     handler: { on: true, off: null, list: ['x', { y: 2 }] },
     message: '{"on":true,"off":null,"list":["x",{"y":2}]}',
     event: '{"list":{"0":"x","1":{"y":2}},"off":null,"on":true}',
   }),
-  reaches('quotes and lone surrogates in an object', {
+  reaches('an object pattern with quotes and lone surrogates', {
     handler: { a: '"\\\ud800' },
     message: '{"a":"\\"\\\\\\ud800"}',
     event: '{"a":"\\"\\\\\ud800"}',
   }),
-  reaches('a number where the handler has its text', {
+  reaches("`{ a: 1 }` does not reach `{ a: '1' }`", {
     handler: { a: '1' },
     called: { a: 1 },
     message: 'nobody',
   }),
-  reaches('a member that is undefined at both ends', {
+  reaches('an object pattern with an undefined property at both ends: only events arrive', {
     handler: { cmd: 'sum', version: undefined },
     message: 'nobody',
     event: '{"cmd":"sum","version":undefined}',
   }),
-  reaches('a member that is undefined at the caller alone', {
+  reaches('an object pattern with an undefined property at the caller: only messages arrive', {
     handler: { cmd: 'sum' },
     called: { cmd: 'sum', version: undefined },
     message: '{"cmd":"sum"}',
     event: 'nobody',
   }),
-  reaches('a list', {
+  reaches("the array `['a', 'b']` reaches `{ 0: 'a', 1: 'b' }`", {
     handler: { 0: 'a', 1: 'b' },
     called: ['a', 'b'],
     message: '["a","b"]',
     event: '{"0":"a","1":"b"}',
   }),
   equal(
-    'a Date: a message has its text, an event its members, of which there are none',
+    'a Date as the pattern: its ISO text for a message, `{}` for an event',
     reached([DATE.toJSON(), {}], DATE),
     {
       message: '1970-01-01T00:00:00.000Z',
       event: '{}',
     },
   ),
-  reaches('what differs below the sixth level', {
+  reaches('object patterns that differ only below level 6 are one pattern', {
     handler: deep(1),
     called: deep(2),
     message: JSON.stringify(deep(2)),
     event: '{"a":{"b":{"c":{"d":{"e":{"f":[MAX_DEPTH_REACHED]}}}}}}',
   }),
-  reaches('what differs, of more than twenty keys', {
+  reaches('object patterns that have more than 20 keys are one pattern', {
     handler: MANY_KEYS,
     called: OTHER_KEYS,
     message: JSON.stringify(OTHER_KEYS),
@@ -111,4 +111,4 @@ const rows: readonly Row[] = [
   ),
 ];
 
-export const objectPatterns: Scenario = { title: 'Patterns that are no text', rows };
+export const objectPatterns: Scenario = { title: 'Patterns that are not strings', rows };

@@ -143,19 +143,19 @@ const given: readonly Row[] = [
   gets('`@Payload()`', 'payload', { id: 1 }, { id: 1 }),
   gets('`@Payload(key)`', 'key', { id: 1 }, ['number', 1]),
   gets('`@Payload(key)` of a key that is missing', 'key', {}, ['undefined', null]),
-  gets('`@Payload(key)` of a text', 'key', 'text', ['undefined', null]),
-  gets('`@Payload(key)` of a list', 'key', [1], ['undefined', null]),
-  gets('several `@Payload`', 'keys', { a: 1, b: 2 }, [2, { a: 1, b: 2 }, 1]),
+  gets('`@Payload(key)` of a string', 'key', 'text', ['undefined', null]),
+  gets('`@Payload(key)` of an array', 'key', [1], ['undefined', null]),
+  gets('several `@Payload()`, with and without a key', 'keys', { a: 1, b: 2 }, [2, { a: 1, b: 2 }, 1]),
   gets('`@Payload(pipe)`', 'pipe', '41', ['number', 41]),
   gets('`@Ctx()`', 'context', 'x', 'context'),
   gets('`@Payload()` before `@Ctx()`', 'payload, context', 'x', ['x', 'payload, context']),
   gets('`@Ctx()` before `@Payload()`', 'context, payload', 'x', ['context, payload', 'x']),
-  gets('no decorator at all: the payload alone', 'undecorated', 'x', ['x']),
-  gets('no decorator on the first, and `@Ctx()` on the second', 'second', 'x', ['nothing', 'second']),
-  gets('decorators of its own', 'custom', { id: '41' }, ['41', 'custom', 41]),
-  gets('a decorator of its own, in its own time', 'custom, later', { id: 1 }, { id: 1 }),
+  gets('a handler without parameter decorators gets the payload', 'undecorated', 'x', ['x']),
+  gets('a parameter without a decorator before `@Ctx()` is undefined', 'second', 'x', ['nothing', 'second']),
+  gets('custom parameter decorators', 'custom', { id: '41' }, ['41', 'custom', 41]),
+  gets('an async custom parameter decorator', 'custom, later', { id: 1 }, { id: 1 }),
   equal(
-    'an event',
+    '`@Payload(key)` and `@Ctx()` of an event',
     served(app, async (world) => {
       await tell(world, 'event', { id: 1 }, 'payload');
       return world.journal.notes;
@@ -184,7 +184,7 @@ const context: readonly Row[] = [
     sameByIndex: true,
     beyond: 'none',
   }),
-  equal('the context: without metadata', looked(), {
+  equal('the context of a call without metadata', looked(), {
     pattern: LOOK_TEXT,
     metadata: 'none',
     length: 3,
@@ -193,7 +193,7 @@ const context: readonly Row[] = [
     beyond: 'none',
   }),
   equal(
-    'the context: its socket is the same for all calls of a connection',
+    "the context's socket is the same for all calls of a connection",
     served(contexts, async (world) => {
       const other = world.kit.client(world.server);
       for (const client of [world.client, world.client, other]) await trace(client.send('same', 'x'));
@@ -203,16 +203,16 @@ const context: readonly Row[] = [
     [true, false],
   ),
   exception(
-    'the context: what `getSocketRef()` gives',
+    '`getSocketRef()` of the context',
     served(contexts, (world) => answerTo(world, 'socket')),
     {
-      tcp: { says: "Nest's JsonSocket, around a `net.Socket`", sees: [false, true] },
-      uds: { says: 'the `net.Socket` itself', sees: [true, true] },
-      because: 'There is no wrapper that would write something else than our frames.',
+      tcp: { says: "is Nest's JsonSocket, around a `net.Socket`", sees: [false, true] },
+      uds: { says: 'is the `net.Socket` itself', sees: [true, true] },
+      because: 'There is no wrapper that writes another format than our frames.',
     },
   ),
   exception(
-    'the context: its class',
+    'the class of the context',
     served(contexts, (world) => answerTo(world, 'kind')),
     {
       tcp: { says: 'TcpContext', sees: 'TcpContext' },

@@ -113,17 +113,17 @@ export const pinned: Scenario = {
   title: 'Handlers that are pinned to a transport',
   rows: [
     equal(
-      'to none: every transport serves them',
+      'a handler without a transport id: every transport serves it',
       served(app, ({ client }) => answer(client, 'free')),
       'free',
     ),
     equal(
-      'to the one that serves',
+      "a handler with our transport's id",
       served(app, async ({ kit, client }) => (await answer(client, kit.name)) === kit.name),
       true,
     ),
     equal(
-      'to another one',
+      "a handler with another transport's id is not found",
       served(app, async ({ kit, client }) => [
         await answer(client, otherThan(kit)),
         await answer(client, 'kafka'),
@@ -131,7 +131,7 @@ export const pinned: Scenario = {
       ['nobody', 'nobody'],
     ),
     equal(
-      'events: one that is pinned to the transport that serves',
+      "an event handler with our transport's id",
       served(app, async (world) => {
         const own = `${world.kit.name}-event`;
         return isDeepStrictEqual(await arrived(world, own), [own]);
@@ -139,12 +139,12 @@ export const pinned: Scenario = {
       true,
     ),
     equal(
-      'events: those that are pinned to others',
+      "an event handler with another transport's id does not run",
       served(app, (world) => arrived(world, `${otherThan(world.kit)}-event`, 'kafka-event')),
       [],
     ),
     equal(
-      'to an id that the server was given',
+      'a handler with an id that `setTransportId()` gave the server',
       served(renamed, async (world) => [
         world.server.transportId === SECOND,
         await answers(world.client, 'free', 'only', 'both', 'tcp', 'uds'),
@@ -159,7 +159,7 @@ export const pinned: Scenario = {
       ],
     ),
     equal(
-      'to one of two servers of one process, each with an id of its own',
+      'handlers of two servers in one process, each server with its own id',
       async (kit) => {
         const clients = await start(await assemble(kit, { controllers: [Pinned], servers: withIds }));
         return await Promise.all(clients.map((client) => answers(client, 'free', 'only', 'both')));
@@ -170,7 +170,7 @@ export const pinned: Scenario = {
       ],
     ),
     exception(
-      'one pattern, pinned to `Transport.TCP` in one handler and to `UDS_TRANSPORT` in another',
+      'one pattern with a handler for `Transport.TCP` and one for `UDS_TRANSPORT`',
       served(app, ({ client }) => answer(client, 'same')),
       {
         tcp: { says: 'the first answers', sees: 'of TCP' },

@@ -158,23 +158,23 @@ const looking: Application = {
 };
 
 const rows: readonly Row[] = [
-  equal('one that changes the payload, in its own time', decided('upper'), {
+  equal('an async pipe that changes the payload', decided('upper'), {
     answer: completes('UPPER'),
     notes: ['UPPER'],
     logged: [],
   }),
-  refuses('one that throws an RpcException', 'refuse', refused('not that')),
-  refuses('one that throws any other error', 'throw', INTERNAL, ['broken pipe']),
-  told('an event: one that changes the payload', 'upper', ['UPPER'], []),
-  told('an event: one that throws, which is logged', 'refuse', [], ['not that']),
-  parsed('one of a parameter', 'parameter', 'upper', completes('UPPER')),
+  refuses('a pipe that throws an RpcException', 'refuse', refused('not that')),
+  refuses('a pipe that throws any other error', 'throw', INTERNAL, ['broken pipe']),
+  told('a pipe that changes the payload of an event', 'upper', ['UPPER'], []),
+  told('a pipe that throws on an event: it is logged', 'refuse', [], ['not that']),
+  parsed('a pipe of a parameter', 'parameter', 'upper', completes('UPPER')),
   equal(
-    'the order: global, controller, method, parameter',
+    'the order of pipes: global, controller, method, parameter',
     served(ordered, (world) => answerTo(world, 'ordered', '-')),
     '-ghcmnpq',
   ),
   equal(
-    'a global one that is injected: it sees each parameter, the context among them',
+    'a pipe by `APP_PIPE`: it sees each parameter, the context among them',
     served(looking, async (world) => ({
       answer: await answerTo(world, 'looked', { name: 'anna' }),
       notes: world.journal.notes,
@@ -188,23 +188,18 @@ const rows: readonly Row[] = [
       ],
     },
   ),
-  parsed('ParseIntPipe: a text that is a number', 'id', { id: '41' }, completes(42)),
+  parsed("ParseIntPipe with `'41'`", 'id', { id: '41' }, completes(42)),
+  parsed('ParseIntPipe with `\'x\'`: the caller sees "Internal server error"', 'id', { id: 'x' }, INTERNAL),
+  parsed('ParseIntPipe with a missing key', 'id', {}, INTERNAL),
   parsed(
-    'ParseIntPipe: a text that is none, of which the caller is told nothing',
-    'id',
-    { id: 'x' },
-    INTERNAL,
-  ),
-  parsed('ParseIntPipe: what is missing', 'id', {}, INTERNAL),
-  parsed(
-    'ParseIntPipe with an exceptionFactory',
+    "ParseIntPipe with `'x'` and an `exceptionFactory`",
     'refusing id',
     { id: 'x' },
     refused('id: Validation failed (numeric string is expected)'),
   ),
-  parsed('DefaultValuePipe: what is missing', 'page', {}, completes([1, 20])),
-  parsed('DefaultValuePipe: what is there', 'page', { page: '3', size: 0 }, completes([3, 0])),
-  parsed('DefaultValuePipe: null', 'page', { page: '3', size: null }, completes([3, 20])),
+  parsed('DefaultValuePipe with a missing key', 'page', {}, completes([1, 20])),
+  parsed('DefaultValuePipe with a value', 'page', { page: '3', size: 0 }, completes([3, 0])),
+  parsed('DefaultValuePipe with null', 'page', { page: '3', size: null }, completes([3, 20])),
 ];
 
 export const pipes: Scenario = { title: 'Pipes', rows };

@@ -92,18 +92,22 @@ const through =
     change(next(), journal);
 
 const rows: readonly Row[] = [
-  equal('several: each calls the next', asked('value', hooked(passing('first'), passing('second'))), {
-    answer: completes('x'),
-    notes: ['first', 'second', 'handler'],
-    logged: [],
-  }),
-  answers('one before a guard that refuses', {
+  equal(
+    'several pre-request hooks: each calls the next',
+    asked('value', hooked(passing('first'), passing('second'))),
+    {
+      answer: completes('x'),
+      notes: ['first', 'second', 'handler'],
+      logged: [],
+    },
+  ),
+  answers('a pre-request hook runs before a guard that refuses', {
     pattern: 'guarded',
     hook: passing('hook'),
     answer: FORBIDDEN,
     notes: ['hook'],
   }),
-  answers('what the ExecutionContext gives', {
+  answers('the ExecutionContext of a pre-request hook', {
     hook: (journal) => (context, next) => {
       const rpc = context.switchToRpc();
       journal.note([context.getType(), context.getClass().name, context.getHandler().name]);
@@ -113,17 +117,17 @@ const rows: readonly Row[] = [
     answer: completes('x'),
     notes: [['rpc', 'Handlers', 'value'], ['x', 'value', 2], 'handler'],
   }),
-  answers('one that maps the answer', {
+  answers('a pre-request hook that maps the answer', {
     hook: through((given) => given.pipe(map((value) => [value]))),
     answer: completes(['x']),
     notes: ['handler'],
   }),
-  answers('one that maps each value of a stream', {
+  answers('a pre-request hook that maps each value of a stream', {
     pattern: 'stream',
     hook: through((given) => given.pipe(map((value) => [value]))),
     answer: completes([1], [2]),
   }),
-  answers('one that sees the end', {
+  answers('a pre-request hook with `tap` and `finalize`', {
     pattern: 'stream',
     hook: through((given, journal) =>
       given.pipe(
@@ -134,7 +138,7 @@ const rows: readonly Row[] = [
     answer: completes(1, 2),
     notes: ['complete', 'finalize'],
   }),
-  answers('one that waits before it goes on', {
+  answers('a pre-request hook that waits before it calls the next', {
     hook: (journal) => (_context, next) =>
       timer(1).pipe(
         tap(() => journal.note('waited')),
@@ -143,32 +147,35 @@ const rows: readonly Row[] = [
     answer: completes('x'),
     notes: ['waited', 'handler'],
   }),
-  answers('one that answers by itself', { hook: () => () => of('cached'), answer: completes('cached') }),
-  answers('one that gives nothing', { hook: () => () => EMPTY, answer: completes() }),
-  answers('one that throws an RpcException', {
+  answers('a pre-request hook that answers by itself', {
+    hook: () => () => of('cached'),
+    answer: completes('cached'),
+  }),
+  answers('a pre-request hook that returns `EMPTY`', { hook: () => () => EMPTY, answer: completes() }),
+  answers('a pre-request hook that throws an RpcException', {
     hook: () => () => {
       throw new RpcException('no');
     },
     answer: refused('no'),
   }),
-  answers('one that throws any other error', {
+  answers('a pre-request hook that throws any other error', {
     hook: () => () => {
       throw new Error('broken hook');
     },
     answer: INTERNAL,
     logged: ['broken hook'],
   }),
-  answers('one whose Observable fails', {
+  answers('a pre-request hook whose Observable fails', {
     hook: () => () => throwError(() => new RpcException('no')),
     answer: refused('no'),
   }),
-  answers('one that catches the error of the handler', {
+  answers('a pre-request hook that catches the error of the handler', {
     pattern: 'throws',
     hook: through((given) => given.pipe(catchError((error: Error) => of(`caught: ${error.message}`)))),
     answer: completes('caught: thrown'),
   }),
   equal(
-    'an event',
+    'a pre-request hook of an event',
     served(hooked(passing('hook')), async (world) => {
       await trace(world.client.emit('event', 'told'));
       return world.journal.whenNoted(2);
@@ -176,7 +183,7 @@ const rows: readonly Row[] = [
     ['hook', 'told'],
   ),
   equal(
-    'an event: one that throws, which is logged',
+    'a pre-request hook that throws on an event: it is logged',
     served(
       hooked(() => () => {
         throw new RpcException('no');

@@ -90,22 +90,22 @@ async function seeContexts({ client, server, journal }: World): Promise<unknown>
 export const processingHooks: Scenario = {
   title: 'Processing hooks',
   rows: [
-    noted('a handler that gives a value', 'value'),
-    noted('a handler that gives a promise', 'promise'),
-    noted('a handler that gives an Observable', 'observable'),
-    noted('an Observable that fails', 'observable-fails'),
-    noted('a handler that throws', 'throws'),
-    noted('a handler that rejects', 'rejects'),
-    noted('a message that a guard refuses', 'refused', WITHOUT_HANDLER),
-    noted('a guard that throws', 'breaks', WITHOUT_HANDLER),
-    noted('a message that nobody handles', 'nobody', []),
-    notedOfEvent('an event', 'told'),
-    notedOfEvent('an event whose handler gives an Observable', 'told-stream'),
-    notedOfEvent('an event whose Observable fails', 'told-stream-fails'),
-    notedOfEvent('an event whose handler throws', 'told-fails'),
-    notedOfEvent('an event that a guard refuses', 'told-refused', WITHOUT_HANDLER),
-    notedOfEvent('an event that nobody handles', 'nobody', []),
-    equal('what the hooks are given', served(contexts, seeContexts), {
+    noted('processing hooks around a handler that returns a value', 'value'),
+    noted('processing hooks around a handler that returns a promise', 'promise'),
+    noted('processing hooks around a handler that returns an Observable', 'observable'),
+    noted('processing hooks around an Observable that fails', 'observable-fails'),
+    noted('processing hooks around a handler that throws', 'throws'),
+    noted('processing hooks around a handler that rejects', 'rejects'),
+    noted('processing hooks around a message that a guard refuses', 'refused', WITHOUT_HANDLER),
+    noted('processing hooks around a guard that throws', 'breaks', WITHOUT_HANDLER),
+    noted('no processing hook runs for a message that nobody handles', 'nobody', []),
+    notedOfEvent('processing hooks around an event', 'told'),
+    notedOfEvent('processing hooks around an event whose handler returns an Observable', 'told-stream'),
+    notedOfEvent('processing hooks around an event whose Observable fails', 'told-stream-fails'),
+    notedOfEvent('processing hooks around an event whose handler throws', 'told-fails'),
+    notedOfEvent('processing hooks around an event that a guard refuses', 'told-refused', WITHOUT_HANDLER),
+    notedOfEvent('no processing hook runs for an event that nobody handles', 'nobody', []),
+    equal('the arguments of the processing hooks: transport id and context', served(contexts, seeContexts), {
       bothNameTheTransport: true,
       bothGetTheHandlersContext: true,
       isOfNest: true,
@@ -113,7 +113,7 @@ export const processingHooks: Scenario = {
       metadata: { trace: 'a1' },
     }),
     equal(
-      'a start hook that takes its time: the handler waits for it',
+      'an async start hook: the handler waits for it',
       served(delayed, async (world) => {
         const answer = await trace(world.client.send('value', 1));
         return [answer.values, await notesOf(world, 3)];
@@ -149,13 +149,13 @@ export const processingHooks: Scenario = {
       'a start hook that throws before a message',
       served(brokenAtStart, (world) => traceBeside(world.client.send('value', 1), world, 'promise')),
       {
-        tcp: { says: 'leaves the caller waiting for ever', sees: waits() },
+        tcp: { says: 'waits for ever', sees: waits() },
         uds: { says: 'fails the call with HANDLER_FAILED', sees: fails('RemoteError HANDLER_FAILED') },
         because: 'A caller that nobody will answer is told so.',
       },
     ),
     exception(
-      'a caller that unsubscribes',
+      'processing hooks around a call whose caller unsubscribes',
       served(hooked(), async (world) => {
         const call = world.client.send('never', 1).subscribe();
         await world.journal.whenNoted(2);

@@ -10,9 +10,10 @@ import { boot, served } from '../world.js';
 /** What streams here, and over TCP is one value: what JSON makes of the thing that could be read. */
 const streamed = (says: string, give: () => unknown, sees: { tcp: Trace; uds: Trace }): Row =>
   exception(says, served(asked(give), ask), {
-    tcp: { says: 'is one value: what JSON makes of the object', sees: sees.tcp },
+    tcp: { says: 'is one value: what `JSON.stringify` makes of the object', sees: sees.tcp },
     uds: { says: 'streams its values', sees: sees.uds },
-    because: 'Who gives something to be read wants it read; what JSON makes of it is of use to nobody.',
+    because:
+      'Whoever returns a stream wants its values sent; what `JSON.stringify` makes of it is of use to nobody.',
   });
 
 async function* inTwo(): AsyncGenerator<string> {
@@ -53,41 +54,60 @@ async function answerBackwards(kit: Kit): Promise<unknown> {
 }
 
 export const results: Scenario = {
-  title: 'What a handler gives',
+  title: 'What a handler returns',
   rows: [
-    given('a value', () => 'yes', completes('yes')),
-    given('a promise of a value', async () => 'yes', completes('yes')),
+    given('a handler that returns a value', () => 'yes', completes('yes')),
+    given('a handler that returns a promise of a value', async () => 'yes', completes('yes')),
     given(
-      'an object with a `then`',
+      'a handler that returns an object with a `then`',
       () => ({ then: (give: (value: unknown) => void) => give('yes') }),
       completes('yes'),
     ),
-    given('null', () => null, completes(null)),
-    given('undefined', () => undefined, completes()),
-    given('a promise of undefined', async () => undefined, completes()),
-    given('an array: it is one value', () => [1, 2], completes([1, 2])),
-    given('a Set, or what else is iterable: it is one value', () => new Set([1, 2]), completes({})),
-    equal('answers that are ready in another order than asked for: each comes at once', answerBackwards, {
+    given('a handler that returns null', () => null, completes(null)),
+    given(
+      'a handler that returns undefined: the call completes without a value',
+      () => undefined,
+      completes(),
+    ),
+    given(
+      'a handler that returns a promise of undefined: the call completes without a value',
+      async () => undefined,
+      completes(),
+    ),
+    given('a handler that returns an array: it is one value', () => [1, 2], completes([1, 2])),
+    given(
+      'a handler that returns a Set: it is one value, as JSON writes it',
+      () => new Set([1, 2]),
+      completes({}),
+    ),
+    equal('calls that finish out of order: each answer comes as soon as it is ready', answerBackwards, {
       run: ['first', 'second', 'third'],
       came: ['third', 'second', 'first'],
     }),
-    streamed('an async generator', inTwo, { tcp: completes({}), uds: completes('one', 'two') }),
-    streamed('a promise of an async generator', async () => inTwo(), {
+    streamed('a handler that returns an async generator', inTwo, {
       tcp: completes({}),
       uds: completes('one', 'two'),
     }),
-    streamed('a generator', inOne, { tcp: completes({}), uds: completes('one') }),
-    streamed('an async iterable', () => ({ a: 1, [Symbol.asyncIterator]: inTwo }), {
+    streamed('a handler that returns a promise of an async generator', async () => inTwo(), {
+      tcp: completes({}),
+      uds: completes('one', 'two'),
+    }),
+    streamed('a handler that returns a generator', inOne, { tcp: completes({}), uds: completes('one') }),
+    streamed('a handler that returns an async iterable', () => ({ a: 1, [Symbol.asyncIterator]: inTwo }), {
       tcp: completes({ a: 1 }),
       uds: completes('one', 'two'),
     }),
-    streamed('a Readable of Node', readable, {
+    streamed('a handler that returns a Node `Readable`', readable, {
       tcp: completes('a Readable'),
       uds: completes('one', 'two'),
     }),
-    streamed('an Observable that emits an async generator', () => of('before', inTwo(), 'behind'), {
-      tcp: completes('before', {}, 'behind'),
-      uds: completes('before', 'one', 'two', 'behind'),
-    }),
+    streamed(
+      'a handler that returns an Observable that emits an async generator',
+      () => of('before', inTwo(), 'behind'),
+      {
+        tcp: completes('before', {}, 'behind'),
+        uds: completes('before', 'one', 'two', 'behind'),
+      },
+    ),
   ],
 };

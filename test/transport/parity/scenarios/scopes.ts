@@ -175,12 +175,12 @@ const fixed = { controllers: [Static], providers: [Transient, TransientUser] };
 
 const rows: readonly Row[] = [
   equal(
-    'a controller without a scope: one for all messages',
+    'a controller without a scope: one instance for all messages',
     served(fixed, async (world) => [await answerTo(world, 'count'), await answerTo(world, 'count')]),
     [1, 2],
   ),
   equal(
-    'what is request-scoped: made for each message, and once for all that need it',
+    'a request-scoped provider: one instance a message, shared within it',
     served(scoped, async (world) => ({
       answers: [await answerTo(world, 'count'), await answerTo(world, 'count')],
       notes: world.journal.notes,
@@ -194,12 +194,12 @@ const rows: readonly Row[] = [
     },
   ),
   equal(
-    'messages at the same time: each has its own',
+    'a request-scoped provider: concurrent messages have one each',
     served(scoped, (world) => Promise.all([ask(world, 'together', 'one'), ask(world, 'together', 'other')])),
     [completes(['one', 'one', 1]), completes(['other', 'other', 1])],
   ),
   equal(
-    'what the injected REQUEST gives: data, the pattern of the handler, the context; CONTEXT is the same',
+    'the injected `REQUEST`: data, pattern of the handler, context; `CONTEXT` is the same',
     served(scoped, (world) => answerTo(world, { version: 1, cmd: 'request' }, { id: 1 })),
     {
       data: { id: 1 },
@@ -209,12 +209,12 @@ const rows: readonly Row[] = [
     },
   ),
   equal(
-    'a handler that streams',
+    'a request-scoped controller whose handler streams',
     served(scoped, (world) => ask(world, 'stream')),
     completes(1, 2),
   ),
   equal(
-    'two handlers of one event: they share what is made for it',
+    'a request-scoped provider is shared by two handlers of one event',
     served(scoped, async (world) => {
       await trace(world.client.emit('event', 'x'));
       return world.journal.whenNoted(3);
@@ -222,14 +222,14 @@ const rows: readonly Row[] = [
     ['made', ['first', 1, 'x'], ['second', 2, 'event']],
   ),
   equal(
-    'a service that is looked up for the message',
+    '`ModuleRef.resolve()` gives the provider of the message',
     served({ controllers: [Resolving], providers: [PerMessage] }, (world) =>
       answerTo(world, 'resolve', { id: 1 }),
     ),
     [true, { id: 1 }],
   ),
   equal(
-    'a global guard: what it guards is made for each message as well',
+    'a request-scoped global guard: every controller becomes request-scoped',
     served(
       { ...fixed, providers: [...fixed.providers, { provide: APP_GUARD, useClass: RequestGuard }] },
       async (world) => ({
@@ -246,12 +246,12 @@ const rows: readonly Row[] = [
     },
   ),
   equal(
-    'a controller that can not be made',
+    'a request-scoped controller whose constructor throws',
     served({ controllers: [Broken] }, async (world) => [await ask(world, 'broken'), world.log.troubles]),
     [INTERNAL, ['broken controller']],
   ),
   equal(
-    'what is transient: one for each that needs it, none for a message',
+    'a transient provider: one an injection, not one a message',
     served(fixed, async (world) => [
       await answerTo(world, 'transient'),
       await answerTo(world, 'transient'),

@@ -60,7 +60,7 @@ export const serializers: Scenario = {
       id: ID,
     }),
     seenOf(
-      'an object as the pattern, for the deserializer of a server',
+      'what the deserializer of a server sees of an object pattern',
       serverDeserializer,
       {
         cmd: 'echo',
@@ -72,7 +72,7 @@ export const serializers: Scenario = {
       data: 1,
     }),
     equal(
-      'metadata, between a serializer and a deserializer',
+      'what serializer and deserializer see of metadata',
       between(all, async ({ client }, seen) => {
         client.setOnDispatchHook((packet) => (packet.metadata = { trace: 'a1' }));
         await trace(client.send('echo', 1));
@@ -89,23 +89,33 @@ export const serializers: Scenario = {
       id: ID,
     }),
     seenOf(
-      'an Observable, for the serializer of a server',
+      'what the serializer of a server sees of an Observable',
       serverSerializer,
       'three',
       { response: 1, id: ID },
       { response: 2, id: ID },
       { response: 3, isDisposed: true, id: ID },
     ),
-    seenOf('an Observable without values, for the serializer of a server', serverSerializer, 'empty', {
-      isDisposed: true,
-      id: ID,
-    }),
-    seenOf('a handler that gives nothing, for the serializer of a server', serverSerializer, 'nothing', {
-      response: undefined,
-      isDisposed: true,
-      id: ID,
-    }),
-    seenOf('an error, for the serializer of a server', serverSerializer, 'fails', {
+    seenOf(
+      'what the serializer of a server sees of an Observable without values',
+      serverSerializer,
+      'empty',
+      {
+        isDisposed: true,
+        id: ID,
+      },
+    ),
+    seenOf(
+      'what the serializer of a server sees of a handler that returns nothing',
+      serverSerializer,
+      'nothing',
+      {
+        response: undefined,
+        isDisposed: true,
+        id: ID,
+      },
+    ),
+    seenOf('what the serializer of a server sees of an error', serverSerializer, 'fails', {
       err: { status: 'error', message: 'no stock' },
       isDisposed: true,
       id: ID,
@@ -116,7 +126,7 @@ export const serializers: Scenario = {
       id: ID,
     }),
     seenOf(
-      'the end of an answer without values, for the deserializer of a client',
+      'what the deserializer of a client sees of an answer without values',
       clientDeserializer,
       'empty',
       {
@@ -124,36 +134,39 @@ export const serializers: Scenario = {
         id: ID,
       },
     ),
-    seenOf('an error, for the deserializer of a client', clientDeserializer, 'fails', {
+    seenOf('what the deserializer of a client sees of an error', clientDeserializer, 'fails', {
       err: { status: 'error', message: 'no stock' },
       isDisposed: true,
       id: ID,
     }),
     exception(
-      'a message that nobody handles, for the serializer of a server',
+      'what the serializer of a server sees of a message that nobody handles',
       between(serverSerializer, async ({ client }, seen) => [
         await trace(client.send('nobody', 1)),
         seen.notes,
       ]),
       {
         tcp: {
-          says: 'is one more packet',
+          says: 'is a packet with an error',
           sees: [fails(NO_HANDLER), [{ id: ID, status: 'error', err: NO_HANDLER }]],
         },
-        uds: { says: 'is no packet but a code', sees: [fails('RemoteError NO_HANDLER'), []] },
+        uds: {
+          says: 'is nothing: the caller fails with NO_HANDLER',
+          sees: [fails('RemoteError NO_HANDLER'), []],
+        },
         because: 'Our own refusals have codes, which no serializer of an application must change.',
       },
     ),
     exception(
-      'a number as the pattern, for the deserializer of a server',
+      'what the deserializer of a server sees of a number as the pattern',
       between(serverDeserializer, async ({ client }, seen) => {
         await trace(client.send(7, 1));
         return seen.notes;
       }),
       {
         tcp: { says: 'is a number', sees: [{ pattern: 7, data: 1, id: ID }] },
-        uds: { says: 'is text', sees: [{ pattern: '7', data: 1, id: ID }] },
-        because: 'A pattern is text on the wire: 7 and "7" name one handler, over either transport.',
+        uds: { says: 'is a string', sees: [{ pattern: '7', data: 1, id: ID }] },
+        because: 'A pattern is a string on the wire: 7 and "7" name one handler, over either transport.',
       },
     ),
   ],

@@ -97,7 +97,7 @@ async function seeUnwrap({ kit, server }: World): Promise<unknown> {
 
 const statusRows: readonly Row[] = [
   equal(
-    'status of a server',
+    '`status` of a server',
     served(withStatus, async ({ app: nest, journal }) => {
       const [listens] = journal.notes;
       await nest.close();
@@ -106,14 +106,14 @@ const statusRows: readonly Row[] = [
     ['connected', ['connected', 'disconnected']],
   ),
   equal(
-    'status of a server, of its application and of a client, for who asks late',
+    '`status` replays its last value to a late subscriber',
     served(app, async ({ app: nest, server, client }) =>
       [server.status, nest.status, client.status].map((status) => [...statuses(status)]),
     ),
     [['connected'], ['connected'], ['connected']],
   ),
   equal(
-    'status of a client that connects, closes and connects again',
+    '`status` of a client that connects, closes and connects again',
     served(app, async ({ kit, server }) => {
       const client = kit.client(server);
       const seen = statuses(client.status);
@@ -129,7 +129,7 @@ const statusRows: readonly Row[] = [
     [[], ['connected', 'disconnected', 'connected']],
   ),
   equal(
-    'status of a client whose server closes',
+    '`status` of a client whose server closes',
     served(app, async ({ app: nest, client }) => {
       const seen = statuses(client.status);
       await nest.close();
@@ -139,7 +139,7 @@ const statusRows: readonly Row[] = [
     ['connected', 'disconnected'],
   ),
   equal(
-    'status of a client that reaches nobody',
+    '`status` of a client that reaches nobody',
     async (kit) => {
       const client = await kit.strayClient();
       const seen = statuses(client.status);
@@ -149,7 +149,7 @@ const statusRows: readonly Row[] = [
     ['disconnected'],
   ),
   equal(
-    'status of a server whose address is taken',
+    '`status` of a server whose address is taken',
     async (kit) => {
       const address = await freeAddress(kit);
       const at = { ...kit, server: address.server, client: () => clientAt(address) };
@@ -168,11 +168,11 @@ const statusRows: readonly Row[] = [
 ];
 
 export const surface: Scenario = {
-  title: 'What both ends tell of themselves',
+  title: '`status`, `on()` and `unwrap()`',
   rows: [
     ...statusRows,
     equal(
-      'events of a server, asked for before it listens',
+      '`app.on(…)` before `listen()`: listening, close',
       served(watched, async ({ app: nest, journal }) => {
         await nest.close();
         return [...(await journal.whenNoted(2))];
@@ -180,7 +180,7 @@ export const surface: Scenario = {
       ['listening', 'close'],
     ),
     equal(
-      'a connection that comes and goes, as a server tells of it',
+      "`app.on('connection')` gives the `net.Socket`, whose close is seen",
       served(app, async ({ app: nest, kit, server, journal }) => {
         nest.on('connection', (socket: Socket) => {
           journal.note(socket instanceof Socket);
@@ -194,7 +194,7 @@ export const surface: Scenario = {
       [true, 'gone'],
     ),
     equal(
-      'events of a client, asked for before it connects, until it is closed',
+      '`client.on(…)` before `connect()`: connect, end, close',
       served(app, async ({ kit, server }) => {
         const client = kit.client(server);
         const seen = events(client);
@@ -208,7 +208,7 @@ export const surface: Scenario = {
       ['connect', 'end', 'close'],
     ),
     equal(
-      'events of a client that loses its connection and connects again',
+      '`client.on(…)` of a client that loses its connection and connects again',
       served(app, async ({ kit, server }) => {
         const client = kit.client(server);
         const seen = events(client);
@@ -221,7 +221,7 @@ export const surface: Scenario = {
       ['connect', 'close', 'connect'],
     ),
     equal(
-      'events of a client, asked for when it has connected',
+      '`client.on(…)` after `connect()`: end, close',
       served(app, async ({ app: nest, client }) => {
         const seen = events(client);
         await nest.close();
@@ -230,15 +230,13 @@ export const surface: Scenario = {
       }),
       ['end', 'close'],
     ),
-    equal('unwrap of a client: before, connected, lost, connected, closed', served(app, seeUnwrap), [
-      NOT_INITIALIZED,
-      true,
-      NOT_INITIALIZED,
-      true,
-      NOT_INITIALIZED,
-    ]),
     equal(
-      'unwrap of a server and of its application',
+      '`client.unwrap()`: the `net.Socket` while connected, an error before and after',
+      served(app, seeUnwrap),
+      [NOT_INITIALIZED, true, NOT_INITIALIZED, true, NOT_INITIALIZED],
+    ),
+    equal(
+      '`server.unwrap()` and `app.unwrap()`: the `net.Server`',
       served(app, async ({ app: nest, server }) => [
         server.unwrap() instanceof NetServer,
         server.unwrap() === nest.unwrap(),
@@ -247,7 +245,7 @@ export const surface: Scenario = {
       [true, true, true],
     ),
     equal(
-      'what connect and close give',
+      '`connect()` and `close()` resolve with undefined',
       served(app, async ({ client }) => {
         const connected: unknown = await client.connect();
         const closed: unknown = await client.close();
@@ -256,7 +254,7 @@ export const surface: Scenario = {
       [undefined, undefined],
     ),
     equal(
-      'the handlers of a server',
+      '`server.getHandlers()`',
       served(app, async ({ server }) =>
         [...server.getHandlers()].map(([pattern, { isEventHandler, extras, next }]) => [
           pattern,
@@ -274,7 +272,7 @@ export const surface: Scenario = {
       ],
     ),
     exception(
-      'the id of the transport',
+      '`server.transportId`',
       served(app, async ({ server }) => server.transportId),
       {
         tcp: { says: 'is `Transport.TCP`', sees: Transport.TCP },

@@ -69,7 +69,7 @@ export const twoServers: Scenario = {
   title: 'Two servers in one process',
   rows: [
     equal(
-      'each client reaches its own handlers',
+      'two servers in one process: each client reaches the handlers of its own',
       both(async (orders, stock) => [
         await answer(orders.client, 'who'),
         await answer(stock.client, 'who'),
@@ -79,7 +79,7 @@ export const twoServers: Scenario = {
       ['orders', 'stock', 'ordered', 'nobody'],
     ),
     equal(
-      'an event goes to one of them',
+      'two servers in one process: an event goes to one of them',
       both(async (orders, stock) => {
         await lastValueFrom(stock.client.emit('told', 1));
         await stock.journal.whenNoted(1);
@@ -89,7 +89,7 @@ export const twoServers: Scenario = {
       [[], [1]],
     ),
     equal(
-      'one that closes leaves the other',
+      'two servers in one process: one that closes leaves the other alone',
       both(async (orders, stock) => {
         const statuses: unknown[] = [];
         stock.client.status.subscribe((status) => statuses.push(status));
@@ -99,7 +99,7 @@ export const twoServers: Scenario = {
       ['stock', ['connected']],
     ),
     equal(
-      'a handler of one that calls the other',
+      'a handler that calls another server of the process',
       async (kit) => {
         const stock = await boot(kit, { controllers: [Stock] });
 

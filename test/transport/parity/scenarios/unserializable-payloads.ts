@@ -40,9 +40,9 @@ const ours = {
 };
 
 const refusal = (how: How, [says, make, complaint]: (typeof refused)[number]): Row =>
-  exception(`${says}, given to ${how}`, giving(how, make), {
+  exception(`${says}, given to \`${how}\``, giving(how, make), {
     tcp: {
-      says: 'fails with what JSON.stringify threw; nothing is sent',
+      says: 'fails with what `JSON.stringify` threw; nothing is sent',
       sees: { caller: fails(complaint), got: [], log: [] } satisfies Seen,
     },
     uds: ours,
@@ -50,7 +50,7 @@ const refusal = (how: How, [says, make, complaint]: (typeof refused)[number]): R
   });
 
 const loss = (how: How, [says, make]: (typeof passedOver)[number]): Row =>
-  exception(`${says}, given to ${how}`, giving(how, make), {
+  exception(`${says}, given to \`${how}\``, giving(how, make), {
     tcp: {
       says: 'is sent without a payload',
       sees: {
@@ -71,7 +71,7 @@ function revoked(): object {
 }
 
 export const unserializablePayloads: Scenario = {
-  title: 'Payloads that JSON can not hold',
+  title: 'Payloads that JSON cannot hold',
   rows: [
     ...refused.map((payload) => refusal('send', payload)),
     refusal('send', [

@@ -27,11 +27,11 @@ const coded = (
   exception(says, served(app, sees.end === 'waits' ? askOrWait : askAndLook), {
     tcp: { says: theirs, sees: { ...sees, log } },
     uds: {
-      says: 'fails with UNSERIALIZABLE_ANSWER, in one line of the log, too',
+      says: 'fails with UNSERIALIZABLE_ANSWER; the server logs one line',
       sees: { ...fails('RemoteError UNSERIALIZABLE_ANSWER', ...before), log: ['UNSERIALIZABLE_ANSWER'] },
     },
     because:
-      'A caller that is told can go on; one that waits for ever, or lacks a value and does not know, can not.',
+      'A caller that is told can go on; one that waits for ever, or lacks a value and does not know, cannot.',
   });
 
 /** An application whose errors all become another one. */
@@ -86,7 +86,7 @@ const streams: Row[] = [
     1,
   ),
   coded(
-    'a BigInt among values, each in a turn of its own',
+    'a BigInt among the values of an Observable, each in a turn of its own',
     asked(() => inTurns(1, 2n, 3)),
     { says: 'leaves it out', sees: completes(1, 3), log: [BIGINT] },
     1,
@@ -103,12 +103,16 @@ const streams: Row[] = [
     { says: 'gives undefined in its place', sees: completes(1, undefined, 3), log: [] },
     1,
   ),
-  equal('a stream beside an answer that can not be written: it goes on', besideAStream, [1, 2, 3, 4]),
+  equal(
+    "an answer that cannot be written does not disturb another call's stream",
+    besideAStream,
+    [1, 2, 3, 4],
+  ),
 ];
 
 const errors: Row[] = [
   coded(
-    'an error with a BigInt',
+    'an RpcException with a BigInt',
     asked(() => Promise.reject(new RpcException({ left: 1n }))),
     {
       says: 'waits for ever',
@@ -117,7 +121,7 @@ const errors: Row[] = [
     },
   ),
   coded(
-    'an error with a BigInt, after a value of an Observable',
+    'an RpcException with a BigInt, after a value of an Observable',
     asked(() =>
       concat(
         of(1),
@@ -128,7 +132,7 @@ const errors: Row[] = [
     1,
   ),
   coded(
-    'a function in place of an error, from a filter',
+    'a filter that returns `throwError` of a function',
     failingWith(() => 1),
     {
       says: 'completes without a value',
@@ -137,12 +141,12 @@ const errors: Row[] = [
     },
   ),
   equal(
-    'a Proxy of which nothing can be read, as the answer: Nest takes it for a failure',
+    'a Proxy whose `get` trap throws, as the answer: Nest takes it for a failure',
     served(asked(unreadable), askAndLook),
     { ...fails(UNKNOWN_ERROR), log: ['nothing to read'] },
   ),
   exception(
-    'a Proxy of which nothing can be read, thrown',
+    'a handler that throws a Proxy whose `get` trap throws',
     served(
       asked(() => Promise.reject(unreadable())),
       askOrWait,
@@ -159,6 +163,6 @@ const errors: Row[] = [
 ];
 
 export const unserializable: Scenario = {
-  title: 'Answers that JSON can not hold',
+  title: 'Answers that JSON cannot hold',
   rows: [...answers, ...nothings, ...streams, ...errors],
 };

@@ -75,19 +75,19 @@ const telling: Options = {
 const polluting: unknown = JSON.parse('{"__proto__":{"admin":true},"id":1,"list":[{"__proto__":1}]}');
 
 const rows: readonly Row[] = [
-  checks('a payload that is right', {
+  checks('a payload that fits its schema', {
     data: { id: 1, name: 'anna', tags: ['a'] },
     answer: completes({ id: 1, name: 'anna', tags: ['a'] }),
   }),
-  checks('a payload that the schema changes: other types, defaults, keys that it does not know', {
+  checks('a payload that the schema changes: coerced types, defaults, unknown keys left out', {
     data: { id: '7', name: ' anna ', more: true },
     answer: completes({ id: 7, name: 'anna', tags: [] }),
   }),
-  checks('a payload that is wrong, for which the caller is told nothing', {
+  checks('a payload that does not fit: the caller sees "Internal server error"', {
     data: { id: 'x', name: '' },
     answer: INTERNAL,
   }),
-  checks('a payload that is wrong, with an exceptionFactory', {
+  checks('a payload that does not fit, with an `exceptionFactory`', {
     data: { id: 'x', name: '' },
     options: telling,
     answer: fails({
@@ -98,35 +98,35 @@ const rows: readonly Row[] = [
       ],
     }),
   }),
-  checks('a payload of another kind', {
+  checks('a string where the schema wants an object', {
     data: 'text',
     options: telling,
     answer: fails({ code: 'INVALID', issues: [[[], 'Invalid input: expected object, received string']] }),
   }),
-  checks('one key, checked in its own time: right', {
+  checks('an async schema of `@Payload(key)`: the value fits', {
     pattern: 'name',
     data: { name: 'free' },
     answer: completes('free'),
   }),
-  checks('one key, checked in its own time: wrong', {
+  checks('an async schema of `@Payload(key)`: the value does not fit', {
     pattern: 'name',
     data: { name: 'taken' },
     options: telling,
     answer: fails({ code: 'INVALID', issues: [[[], 'is taken']] }),
   }),
-  checks('one key that is missing', {
+  checks('an async schema of `@Payload(key)`: the key is missing', {
     pattern: 'name',
     data: {},
     options: telling,
     answer: fails({ code: 'INVALID', issues: [[[], 'Invalid input: expected string, received undefined']] }),
   }),
-  checks('a parameter without a schema', {
+  checks('a parameter without a schema is not checked', {
     pattern: 'unchecked',
     data: { anything: [1] },
     answer: completes({ anything: [1] }),
   }),
   equal(
-    'a payload with a key `__proto__`',
+    'a payload with a key `__proto__` pollutes no prototype',
     served({ controllers: [Orders] }, async (world) => {
       const { values } = await ask(world, 'unchecked', polluting);
       return [JSON.stringify(values[0]), Object.getPrototypeOf(values[0]) === Object.prototype];
@@ -134,7 +134,7 @@ const rows: readonly Row[] = [
     [JSON.stringify(polluting), true],
   ),
   equal(
-    'an event whose payload is right, with `transform: false`',
+    'an event whose payload fits, with `transform: false`',
     served({ controllers: [Orders] }, async (world) => {
       await tell(world, 'created', { id: '7', name: 'anna' }, 'unchecked');
       return world.journal.notes;
@@ -142,7 +142,7 @@ const rows: readonly Row[] = [
     [{ id: '7', name: 'anna' }],
   ),
   equal(
-    'an event whose payload is wrong: nothing runs, nothing is logged',
+    'an event whose payload does not fit: nothing runs, nothing is logged',
     served({ controllers: [Orders] }, async (world) => {
       await tell(world, 'created', { id: 'x' }, 'unchecked');
       return [world.journal.notes, world.log.troubles];

@@ -141,10 +141,10 @@ async function decorated(kit: Kit): Promise<unknown> {
 export const wiring: Scenario = {
   title: 'Wiring',
   rows: [
-    injected('a client of ClientsModule.register, until its application closes', ({ config }) =>
+    injected('`ClientsModule.register()`, until the application closes', ({ config }) =>
       ClientsModule.register([{ name: NAME, ...config }]),
     ),
-    injected('of ClientsModule.registerAsync with a factory', ({ config }) =>
+    injected('`ClientsModule.registerAsync()` with a factory', ({ config }) =>
       ClientsModule.registerAsync([
         {
           name: NAME,
@@ -154,7 +154,7 @@ export const wiring: Scenario = {
         },
       ]),
     ),
-    injected('of ClientsModule.registerAsync with a class', ({ config }) => {
+    injected('`ClientsModule.registerAsync()` with a class', ({ config }) => {
       class Configured implements ClientsModuleOptionsFactory {
         createClientOptions(): ClientProvider {
           return config;
@@ -162,12 +162,12 @@ export const wiring: Scenario = {
       }
       return ClientsModule.registerAsync([{ name: NAME, useClass: Configured }]);
     }),
-    injected('of a module that is global', ({ config }) =>
+    injected('`ClientsModule.register({ isGlobal: true })`', ({ config }) =>
       ClientsModule.register({ isGlobal: true, clients: [{ name: NAME, ...config }] }),
     ),
-    equal('of @Client, in a handler', decorated, ['hello', USED]),
+    equal('`@Client()` used in a handler', decorated, ['hello', USED]),
     equal(
-      'of ClientProxyFactory.create',
+      '`ClientProxyFactory.create()`',
       async (kit) => {
         const client = ClientProxyFactory.create((await greeterAt(kit)).config);
         return await used(client, { close: () => client.close() as Promise<void> });
@@ -188,7 +188,7 @@ export const wiring: Scenario = {
       { resolves: undefined },
     ),
     equal(
-      'connect in onApplicationBootstrap',
+      '`connect()` in `onApplicationBootstrap()`',
       async (kit) => {
         const { config } = await greeterAt(kit);
 
@@ -210,14 +210,14 @@ export const wiring: Scenario = {
       },
       [['connected'], USED],
     ),
-    tested('createNestMicroservice of a testing module', (builder) => builder, completes('hello')),
+    tested('`createNestMicroservice()` of a testing module', (builder) => builder, completes('hello')),
     tested(
-      'a testing module with a provider that is overridden',
+      '`overrideProvider()` of a testing module',
       (builder) => builder.overrideProvider(Greeting).useValue({ text: () => 'overridden' }),
       completes('overridden'),
     ),
     tested(
-      'a testing module with a guard that is overridden',
+      '`overrideGuard()` of a testing module',
       (builder) => builder.overrideGuard(Allows).useClass(Refuses),
       fails({ status: 'error', message: 'Forbidden resource' }),
     ),

@@ -12,6 +12,8 @@ export const letter = [
     },
     {
       says: 'what a guard let through too late is not subscribed to',
+      keeps:
+        "An Observable or a generator that a guard still held back when the cancel came is never begun; a promise's method, which Nest runs, finds its `signal` aborted.",
       file: 'src/transport/uds.answer.ts',
       from: '    if (this.reply.isOver()) return;\n    const stream',
       to: '    const stream',

@@ -33,7 +33,7 @@ export const promises = [
   ...group('test/transport/one-chunk.spec.ts', [
     {
       says: 'a call whose CANCEL came with it never starts',
-      keeps: 'A call that is cancelled before its handler started never starts.',
+      keeps: 'A call that is cancelled before it is handed to Nest never starts.',
       file: 'src/net/connection.ts',
       from: 'if (!call.isOver) this.owner.called(this, call);',
       to: 'this.owner.called(this, call);',

@@ -152,8 +152,8 @@ export const calls = [
     {
       says: 'a client comes back by itself',
       file: 'src/net/channel.ts',
-      from: '    this.#pool.delete(connection);\n    if (this.#pool.size === 0) this.owner',
-      to: '    if (this.#pool.size === 0) this.owner',
+      from: 'if (connection === undefined || this.#pool.size < this.settings.connections) this.#dialIfMissing();',
+      to: 'if (connection === undefined && this.#opens === 0) this.#dialIfMissing();',
     },
     {
       says: 'a server that closes tells its clients, and they leave',

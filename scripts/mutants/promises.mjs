@@ -175,6 +175,13 @@ export const promises = [
       name: 'has connect() fail',
     },
     {
+      says: 'a connection that has closed leaves the pool',
+      file: 'src/net/channel.ts',
+      from: '    this.#pool.delete(connection);\n    if (this.#pool.size === 0) this.owner',
+      to: '    if (this.#pool.size === 0) this.owner',
+      name: 'disconnected with the last one alone',
+    },
+    {
       says: 'a client closes each of its connections',
       file: 'src/net/channel.ts',
       from: 'for (const connection of [...this.#pool.connections]) this.#retire(connection);',

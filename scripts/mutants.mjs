@@ -104,9 +104,7 @@ async function judge(folder, mutant) {
       return 'the edit does not build';
     // A file that was sound and now fails as a whole has noticed too.
     const { tests, isBroken } = await test(folder, mutant.spec, mutant.name, '--testTimeout=5000');
-    return isBroken || count(tests, 'failed') > 0
-      ? undefined
-      : `survived: ${count(tests, 'passed')} passed`;
+    return isBroken || count(tests, 'failed') > 0 ? undefined : `survived: ${count(tests, 'passed')} passed`;
   } finally {
     writeFileSync(file, original);
     if (mutant.builds) await run(folder, ['node_modules/@nestjs/cli/bin/nest.js', 'build']);

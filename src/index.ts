@@ -11,9 +11,16 @@ export {
 export { UdsClient } from './transport/uds.client.js';
 export { UDS_TRANSPORT } from './transport/uds.constants.js';
 export { UdsContext, type UdsPeer, type UdsStats } from './transport/uds.context.js';
+export type { UdsDialect, UdsEndpoint } from './transport/uds.endpoints.js';
 export type { UdsClientEvents, UdsServerEvents } from './transport/uds.events.js';
 export { OPTION_TABLE, type OptionRow, type OptionSide } from './transport/uds.option-table.js';
-export type { UdsClientOptions, UdsServerOptions } from './transport/uds.options.js';
+export type {
+  UdsClientOptions,
+  UdsServerOptions,
+  UdsServerPlace,
+  UdsServerSettings,
+  UdsSharedOptions,
+} from './transport/uds.options.js';
 export { udsClient, type UdsClientProvider, udsServer } from './transport/uds.providers.js';
 export { type Metadata, UdsRecord, UdsRecordBuilder } from './transport/uds.record.js';
 export { UdsServer } from './transport/uds.server.js';

@@ -21,4 +21,15 @@ export interface EchoHealth {
   readonly callsServed: number;
   /** What runs now, the call that asks included. */
   readonly callsInFlight: number;
+  /** Where the server is reached, each with its dialects and the connections that came there. */
+  readonly endpoints: readonly EndpointHealth[];
+}
+
+/** One of the places where the server is reached. */
+export interface EndpointHealth {
+  readonly path: string;
+  readonly dialects: readonly string[];
+  /** Of a raw endpoint: the pattern that its bytes are for. */
+  readonly pattern?: string;
+  readonly connections: number;
 }

@@ -1,4 +1,11 @@
-import { errorOf, type UdsError, type UdsErrorCode } from '../protocol/errors.js';
+import {
+  errorFromWire,
+  errorOf,
+  type UdsError,
+  type UdsErrorCode,
+  type WireError,
+} from '../protocol/errors.js';
+import type { Message } from '../protocol/message.js';
 
 /** What a peer may have sent in place of a hello. */
 const NO_HELLO: readonly UdsErrorCode[] = ['FRAME_TOO_LARGE', 'UNKNOWN_TYPE', 'BAD_FRAME'];
@@ -15,5 +22,22 @@ export function lostBecause(error: Error & { code?: string }): UdsError {
     'CONNECTION_LOST',
     `The connection was lost: the system says ${error.code ?? error.message}.`,
     error,
+  );
+}
+
+/** A peer that may stop reading is not waited for: it would wait too. */
+export function slowReader(limitBytes: number): UdsError {
+  return errorOf(
+    'SLOW_READER',
+    `The peer did not read: more than ${limitBytes} bytes wait for it (options maxBufferedBytes and maxFrameBytes together).`,
+  );
+}
+
+/** Why a connection ends where an answer is an error and its dialect has no form for one. */
+export function toldBare({ isTransportError, payload }: Message): UdsError {
+  if (isTransportError) return errorFromWire(payload as WireError);
+  return errorOf(
+    'HANDLER_FAILED',
+    'The handler failed; raw bytes have no form for an error, so the connection ends.',
   );
 }

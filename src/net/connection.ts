@@ -1,15 +1,21 @@
 import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { CallRequest, IncomingCall } from '../protocol/call.js';
-import { detectDialect } from '../protocol/dialects/detect.js';
+import type { DialectMenu } from '../protocol/dialects/detect.js';
 import type { Dialect } from '../protocol/dialects/dialect.js';
 import { errorOf, UdsError } from '../protocol/errors.js';
+import { FrameType } from '../protocol/frame.js';
 import type { Message } from '../protocol/message.js';
 import { Session } from '../protocol/session.js';
 import type { SessionSettings } from '../protocol/session-owner.js';
-import { lostBecause, whereHelloWasDue } from './connection-errors.js';
+import { CallStarter } from './call-starter.js';
+import { lostBecause, slowReader, toldBare, whereHelloWasDue } from './connection-errors.js';
 import { DeadlineTimer } from './deadline-timer.js';
 import { FrameWriter, type Written } from './frame-writer.js';
+import { HelloTimer } from './hello-timer.js';
+import { ReadGate } from './read-gate.js';
+import { endAndDestroy, endAndReadOn } from './socket-end.js';
+import { Speech } from './speech.js';
 
 export interface ConnectionSettings extends SessionSettings {
   /** Above this many bytes that wait to be written, a server stops reading here and a client sends no more calls. */
@@ -37,43 +43,48 @@ export interface ConnectionOwner {
  */
 export class Connection {
   readonly session: Session;
+  readonly #speech: Speech;
   readonly #writer: FrameWriter;
-  /** Calls of the chunk that is being read. */
-  readonly #taken: IncomingCall[] = [];
-  #dialect: Dialect | undefined;
+  readonly #starter: CallStarter;
+  /** Of a server: a client never stops reading. */
+  readonly #gate: ReadGate | undefined;
   #isOver = false;
   #error: UdsError | undefined;
-  #helloTimer: NodeJS.Timeout | undefined;
+  readonly #helloTimer: HelloTimer;
   readonly #deadlineTimer = new DeadlineTimer(() => {
     this.session.expire(performance.now());
     this.#watchDeadlines();
   });
 
-  /** @param dialect what a client speaks; a server leaves it out and learns it from the first byte. */
+  /** @param speech what a client speaks; what a server may speak, which the first byte tells. */
   constructor(
     readonly socket: Socket,
     private readonly settings: ConnectionSettings,
     private readonly owner: ConnectionOwner,
-    dialect?: Dialect,
+    speech: Dialect | DialectMenu,
   ) {
     this.#writer = new FrameWriter(socket, () => this.#flushed());
-    if (dialect !== undefined) this.#speak(dialect);
+    this.#starter = new CallStarter((call) => this.#start(call));
+    this.#helloTimer = new HelloTimer(settings.helloTimeoutMs, (error) => this.#fail(error));
     this.session = new Session(settings, this, {
       opened: () => {
-        this.#clearHelloTimer();
+        this.#helloTimer.disarm();
         owner.opened(this);
       },
-      called: (call) => this.#taken.push(call),
+      called: (call) => this.#starter.add(call),
       refused: (error) => owner.refused(this, error),
       left: () => {
         owner.left(this);
         this.#endIfFinished();
       },
-      freed: () => {
-        owner.freed(this);
-        this.#endIfFinished();
-      },
+      freed: () => this.#freed(),
       ponged: () => undefined,
+    });
+    const gate = new ReadGate(socket, this.session.incoming, this.#starter, settings.maxBufferedBytes);
+    this.#gate = settings.role === 'server' ? gate : undefined;
+    this.#speech = new Speech(speech, {
+      chosen: (dialect) => this.#writer.open(dialect),
+      begunWithoutHello: () => this.session.openWithoutHello(),
     });
     socket.on('error', (error) => this.#fail(lostBecause(error)));
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
@@ -90,6 +101,11 @@ export class Connection {
     return this.socket.writableLength > this.settings.maxBufferedBytes;
   }
 
+  /** Whether packets of an application's own serializer travel here. */
+  get hasPackets(): boolean {
+    return this.#speech.dialect?.hasPackets === true;
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -101,7 +117,12 @@ export class Connection {
 
   /** Packs a message; gives the bytes of its frame. @throws UsageError where it can't be written. */
   write(message: Message): number {
-    return this.#isOver ? 0 : this.#writer.write(message);
+    if (this.#isOver) return 0;
+    if (message.type === FrameType.ERROR && this.#speech.dialect?.isBare === true) {
+      this.#fail(toldBare(message));
+      return 0;
+    }
+    return this.#writer.write(message);
   }
 
   /**
@@ -118,6 +139,13 @@ export class Connection {
     if (!this.#isOver) this.#writer.flush();
   }
 
+  /** A client's first word; in a dialect without a hello there is none. */
+  open(): void {
+    if (this.#speech.dialect?.hasHello === true) this.session.open();
+    else this.session.openWithoutHello();
+    this.flush();
+  }
+
   /** Says that this end opens nothing more here; the connection ends by itself with its last call. */
   leave(): void {
     this.session.goAway();
@@ -126,28 +154,31 @@ export class Connection {
 
   /** Ends the connection now. What the system has not taken is dropped; what is in flight fails with `error`. */
   close(error: UdsError): void {
-    if (!this.#isOver) this.#end(error);
+    if (!this.#isOver) {
+      this.#speech.sayLastWord(error);
+      this.#end(error);
+    }
     this.socket.destroy();
   }
 
   #read(chunk: Buffer): void {
     if (this.#isOver) return;
-    const failure = this.#decode(chunk);
+    const failure = this.#decode((receive) => this.#speech.dialectOf(chunk).decode(chunk, receive));
     // What came before a broken frame is sound.
     this.#startTaken();
     if (failure !== undefined) {
-      this.#fail(this.session.peer === undefined ? whereHelloWasDue(failure) : failure);
+      this.#fail(this.session.hasBegun ? failure : whereHelloWasDue(failure));
       return;
     }
     this.#watchDeadlines();
-    if (this.session.peer === undefined) this.#armHelloTimer();
+    if (!this.session.hasBegun && !this.isOver) this.#helloTimer.arm();
   }
 
-  #decode(chunk: Buffer): UdsError | undefined {
+  /** Takes what a chunk or the end of the input gives; gives why the connection can't go on. */
+  #decode(decode: (receive: (message: Message) => void) => void): UdsError | undefined {
     try {
-      const dialect = this.#dialect ?? this.#speak(this.#detect(chunk));
       const nowMs = performance.now();
-      dialect.decode(chunk, (message) => {
+      decode((message) => {
         if (!this.#isOver) this.session.receive(message, nowMs);
       });
       return undefined;
@@ -157,100 +188,86 @@ export class Connection {
     }
   }
 
-  /** Calls start once their whole chunk was read: one that was cancelled in it, or is out of time by now, never starts. */
   #startTaken(): void {
-    const failures: unknown[] = [];
-    for (const call of this.#taken) {
-      try {
-        this.session.incoming.expire(performance.now());
-        if (!call.isOver) this.owner.called(this, call);
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    this.#taken.length = 0;
-    // Nothing here may throw. If something does all the same, the calls behind it do not pay for it.
-    if (failures.length > 0) throw failures[0];
+    const { dialect } = this.#speech;
+    if (dialect === undefined) return;
+    this.#starter.start(dialect);
+    if (!this.#isOver) this.#gate?.narrow(dialect);
   }
 
-  #speak(dialect: Dialect): Dialect {
-    this.#dialect = dialect;
-    this.#writer.open(dialect);
-    return dialect;
-  }
-
-  #detect(chunk: Buffer): Dialect {
-    const dialect = detectDialect(chunk[0] ?? 0, this.settings.maxFrameBytes);
-    if (dialect === undefined) {
-      throw errorOf('UNKNOWN_DIALECT', `No dialect that is served here begins with the byte ${chunk[0]}.`);
-    }
-    return dialect;
+  /** Calls whose time is up by now never start. */
+  #start(call: IncomingCall): void {
+    this.session.incoming.expire(performance.now());
+    if (!call.isOver) this.owner.called(this, call);
   }
 
   #readEnd(): void {
     if (this.#isOver) return;
-    const cut = this.#cutFrame();
+    const { dialect } = this.#speech;
+    const cut = dialect && this.#decode((receive) => dialect.end(receive));
+    if (this.#gate !== undefined && dialect?.hasHello === false) {
+      this.#answerAndEnd(cut);
+      return;
+    }
     const lost = errorOf('CONNECTION_LOST', 'The peer closed the connection.', cut);
     const hasCalls = this.session.outgoing.size + this.session.incoming.size > 0;
     if (cut !== undefined || hasCalls) this.#fail(cut ?? lost, lost);
     else this.#finish(lost);
   }
 
-  /** The error of a frame that the end of the input cut. */
-  #cutFrame(): UdsError | undefined {
-    try {
-      this.#dialect?.end();
-      return undefined;
-    } catch (error) {
-      return error as UdsError;
-    }
+  /** No more calls will come: what has come is answered. */
+  #answerAndEnd(cut: UdsError | undefined): void {
+    this.#error = cut;
+    this.#startTaken();
+    this.leave();
   }
 
   #drained(): void {
     if (this.#isOver) return;
-    if (this.socket.isPaused()) this.socket.resume();
+    if (this.#speech.dialect !== undefined) this.#gate?.drained(this.#speech.dialect);
     this.session.incoming.resumeStreams();
     this.owner.freed(this);
+  }
+
+  /** A call has ended, or credit came. */
+  #freed(): void {
+    this.owner.freed(this);
+    const { dialect } = this.#speech;
+    if (this.#gate !== undefined && dialect !== undefined && !this.#isOver) {
+      if (dialect.isBare) this.#starter.start(dialect);
+      this.#gate.widen(dialect);
+    }
+    this.#endIfFinished();
   }
 
   /** The connection can't go on: the owner is told of `error`, those who wait for an answer of `told`. */
   #fail(error: UdsError, told = error): void {
     if (this.#isOver) return;
     this.#error = error;
+    const isTold = this.#speech.sayLastWord(error);
     this.#end(told);
-    this.socket.destroySoon();
-    this.#limitLinger();
+    (isTold ? endAndReadOn : endAndDestroy)(this.socket, this.settings.closeTimeoutMs);
   }
 
   #endIfFinished(): void {
     if (this.session.isFinished) this.#finish(errorOf('CONNECTION_LOST', 'The connection has ended.'));
   }
 
-  /**
-   * Ends in good order: says the end of our input and reads on to the peer's, dropping it. A socket that is destroyed
-   * while the peer still writes would make the system throw away what the peer has not read yet, such as events.
-   */
+  /** Ends in good order, but for an end of the input that came too early. */
   #finish(error: UdsError): void {
     if (this.#isOver) return;
+    if (this.#error !== undefined) this.#speech.sayLastWord(this.#error);
     this.#end(error);
-    this.socket.end();
-    this.socket.resume();
-    this.#limitLinger();
+    endAndReadOn(this.socket, this.settings.closeTimeoutMs);
   }
 
   /** Ends the session; what was packed goes to the socket. */
   #end(error: UdsError): void {
     this.flush();
     this.#isOver = true;
-    this.#clearHelloTimer();
+    this.#helloTimer.disarm();
     this.#deadlineTimer.disarm();
     this.session.close(error);
-  }
-
-  /** The peer may take its last bytes, or say its end, for so long. */
-  #limitLinger(): void {
-    const timer = setTimeout(() => this.socket.destroy(), this.settings.closeTimeoutMs).unref();
-    this.socket.once('close', () => clearTimeout(timer));
   }
 
   #socketClosed(): void {
@@ -261,27 +278,15 @@ export class Connection {
     this.owner.closed(this, this.#error);
   }
 
-  #armHelloTimer(): void {
-    this.#helloTimer ??= setTimeout(() => {
-      const { helloTimeoutMs } = this.settings;
-      this.#fail(
-        errorOf(
-          'HELLO_TIMEOUT',
-          `The peer's hello took longer than ${helloTimeoutMs} ms (option helloTimeoutMs).`,
-        ),
-      );
-    }, this.settings.helloTimeoutMs).unref();
-  }
-
-  #clearHelloTimer(): void {
-    clearTimeout(this.#helloTimer);
-    this.#helloTimer = undefined;
-  }
-
   #flushed(): void {
     this.#watchDeadlines();
-    // A client never stops reading: two ends that both wait for the other to read would wait for ever.
-    if (this.settings.role === 'server' && this.isCongested) this.socket.pause();
+    const { dialect } = this.#speech;
+    if (dialect === undefined) return;
+    this.#gate?.narrow(dialect);
+    const limit = this.settings.maxBufferedBytes + this.settings.maxFrameBytes;
+    if (!dialect.mayStopReading || this.socket.writableLength <= limit || this.#error !== undefined) return;
+    this.#error = slowReader(limit);
+    this.close(this.#error);
   }
 
   #watchDeadlines(): void {

@@ -1,5 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { BinaryDialect } from '../protocol/dialects/binary.js';
+import type { Dialect } from '../protocol/dialects/dialect.js';
 import { errorOf, UdsError, type UdsErrorCode } from '../protocol/errors.js';
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.js';
 import { assertPathFits } from './socket-path.js';
@@ -49,8 +50,9 @@ export function isWorthRetrying(error: UdsError): boolean {
  *
  * @param timeoutMs for both together.
  * @param stop gives up at once when it aborts, with CLIENT_CLOSED.
+ * @param dialect what is spoken; one without a hello stands as soon as the socket does.
  * @throws PATH_TOO_LONG, SERVER_NOT_FOUND, CONNECTION_REFUSED, SERVER_BUSY, PERMISSION_DENIED, CONNECT_FAILED,
- * HELLO_TIMEOUT, HELLO_LOST, BAD_HELLO, VERSION_MISMATCH. Nothing is left open then.
+ * HELLO_TIMEOUT, HELLO_LOST, BAD_HELLO, VERSION_MISMATCH, UNKNOWN_DIALECT. Nothing is left open then.
  */
 export async function dial(
   path: string,
@@ -58,12 +60,13 @@ export async function dial(
   owner: ConnectionOwner,
   timeoutMs: number,
   stop?: AbortSignal,
+  dialect: Dialect = new BinaryDialect(settings.maxFrameBytes),
 ): Promise<Connection> {
   assertPathFits(path);
   const limit = new DialLimit(path, timeoutMs, stop);
   try {
     const socket = await connectSocket(path, limit);
-    return await openConnection(path, socket, settings, owner, limit);
+    return await openConnection(path, socket, settings, owner, limit, dialect);
   } finally {
     limit.end();
   }
@@ -115,6 +118,7 @@ function openConnection(
   settings: ConnectionSettings,
   owner: ConnectionOwner,
   limit: DialLimit,
+  dialect: Dialect,
 ): Promise<Connection> {
   return new Promise((resolve, reject) => {
     let isOpen = false;
@@ -136,15 +140,14 @@ function openConnection(
           else reject(helloError(path, error));
         },
       },
-      new BinaryDialect(settings.maxFrameBytes),
+      dialect,
     );
     limit.during((error) => {
       if (isOpen) return;
       connection.close(error);
       reject(error);
     });
-    connection.session.open();
-    connection.flush();
+    connection.open();
   });
 }
 

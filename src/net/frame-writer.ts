@@ -36,6 +36,7 @@ export class FrameWriter {
   write(message: Message): number {
     if (this.#dialect === undefined) return 0;
     const bytes = this.#dialect.encode(message);
+    if (this.#dialect.pendingFrames === 0) return bytes;
     if (this.#dialect.pendingFrames >= EAGER_FRAMES || this.#dialect.pendingBytes >= EAGER_BYTES) {
       this.flush();
     } else if (!this.#isFlushScheduled) {

@@ -1,14 +1,12 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { IncomingCall } from '../protocol/call.js';
-import { errorOf, UdsError } from '../protocol/errors.js';
-import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.js';
-import { dial } from './dialer.js';
-import { publishSocketFile, type SocketFile, type SocketFileSettings } from './socket-file.js';
+import type { DialectName } from '../protocol/dialects/dialect.js';
+import { errorOf, type UdsError } from '../protocol/errors.js';
+import { Connection, type ConnectionOwner } from './connection.js';
+import { Endpoint, type EndpointPlace, type EndpointSettings } from './endpoint.js';
 
-export interface ListenerSettings extends ConnectionSettings, SocketFileSettings {
-  readonly maxConnections: number;
-  /** How long an existing socket file is asked who lives there. */
-  readonly probeTimeoutMs: number;
+export interface ListenerSettings extends EndpointSettings {
+  readonly endpoints: readonly EndpointPlace[];
 }
 
 /** Who runs the calls that come in. */
@@ -18,21 +16,30 @@ export interface ListenerOwner {
   troubled(error: UdsError, connection: Connection | undefined): void;
 }
 
+/** One of the places where a server is reached, and who is there. */
+export interface EndpointStats {
+  readonly path: string;
+  readonly dialects: readonly DialectName[];
+  /** Of `raw`: the pattern that its bytes are for. */
+  readonly pattern?: string;
+  readonly connections: number;
+}
+
 /** What a server counts. */
 export interface ListenerStats {
   readonly connections: number;
   readonly callsServed: number;
   readonly callsInFlight: number;
+  readonly endpoints: readonly EndpointStats[];
 }
 
-/** One socket file and the connections that came through it. */
+/** The endpoints of one server, and the connections that came through them. */
 export class Listener {
-  readonly server: Server;
+  readonly #endpoints: readonly Endpoint[];
   /** Those that are open, and those that have gone while events of theirs still run. */
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Map<Connection, Endpoint>();
   readonly #connectionOwner: ConnectionOwner;
   #listening: Promise<void> | undefined;
-  #file: SocketFile | undefined;
   /** Calls served on connections that are gone. */
   #servedBefore = 0;
   #isCut = false;
@@ -43,18 +50,11 @@ export class Listener {
     private readonly settings: ListenerSettings,
     private readonly owner: ListenerOwner,
   ) {
-    this.server = createServer((socket) => this.#accept(socket));
-    this.server.maxConnections = settings.maxConnections;
-    this.server.on('drop', () => {
-      const { maxConnections } = settings;
-      owner.troubled(
-        errorOf(
-          'TOO_MANY_CONNECTIONS',
-          `A connection was refused: ${maxConnections} are open (option maxConnections).`,
-        ),
-        undefined,
-      );
-    });
+    const endpointOwner = {
+      accepted: (socket: Socket, endpoint: Endpoint) => this.#accept(socket, endpoint),
+      troubled: (error: UdsError) => owner.troubled(error, undefined),
+    };
+    this.#endpoints = settings.endpoints.map((place) => new Endpoint(place, settings, endpointOwner));
     this.#connectionOwner = {
       opened: () => undefined,
       called: (connection, call) => owner.called(connection, call),
@@ -63,6 +63,11 @@ export class Listener {
       freed: (connection) => this.#forgetIfDone(connection),
       closed: (connection, error) => this.#closed(connection, error),
     };
+  }
+
+  /** In the order of the endpoints. */
+  get servers(): readonly Server[] {
+    return this.#endpoints.map(({ server }) => server);
   }
 
   /** Whether it was never asked to listen. */
@@ -74,31 +79,42 @@ export class Listener {
     let connections = 0;
     let callsServed = this.#servedBefore;
     let callsInFlight = 0;
-    for (const connection of this.#connections) {
+    const open = new Map<Endpoint, number>();
+    for (const [connection, endpoint] of this.#connections) {
       const { incoming } = connection.session;
-      if (!connection.isOver) connections += 1;
       callsServed += incoming.served;
       callsInFlight += incoming.size + incoming.eventsRunning;
+      if (connection.isOver) continue;
+      connections += 1;
+      open.set(endpoint, (open.get(endpoint) ?? 0) + 1);
     }
-    return { connections, callsServed, callsInFlight };
+    const endpoints = this.#endpoints.map((each) => statsOf(each, open.get(each) ?? 0));
+    return { connections, callsServed, callsInFlight, endpoints };
   }
 
-  /** @throws what `publishSocketFile` says. */
+  /** Listens on all endpoints, or on none. @throws what `publishSocketFile` says. */
   listen(): Promise<void> {
     this.#listening = this.#publish();
     return this.#listening;
   }
 
   async #publish(): Promise<void> {
-    this.#file = await publishSocketFile(this.server, this.settings, (path) => this.#probe(path));
-    // From here on an error of the server is no error of listening; without a listener it would end the process.
-    this.server.on('error', (error) =>
-      this.owner.troubled(errorOf('LISTEN_FAILED', error.message, error), undefined),
-    );
+    const open: Endpoint[] = [];
+    try {
+      for (const endpoint of this.#endpoints) {
+        await endpoint.listen();
+        open.push(endpoint);
+      }
+    } catch (error) {
+      await Promise.all(open.map(async (endpoint) => await endpoint.removeFile()));
+      for (const endpoint of open) void endpoint.close();
+      this.#cut();
+      throw error;
+    }
   }
 
   /**
-   * Takes the path away, lets what runs come to its end, and closes. What is not done after closeTimeoutMs is cut.
+   * Takes the paths away, lets what runs come to its end, and closes. What is not done after closeTimeoutMs is cut.
    */
   close(): Promise<void> {
     this.#closing ??= this.#drain();
@@ -109,50 +125,37 @@ export class Listener {
     const { closeTimeoutMs } = this.settings;
     // A close in the middle of listen must not leave the file that listen is about to publish.
     await this.#listening?.catch(() => undefined);
-    await this.#removeFile();
-    const isClosed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    await Promise.all(this.#endpoints.map(async (endpoint) => await endpoint.removeFile()));
+    const areClosed = Promise.all(this.#endpoints.map(async (endpoint) => await endpoint.close()));
     const timer = setTimeout(() => this.#cut(), closeTimeoutMs);
-    for (const connection of this.#connections) this.#ask(connection);
+    for (const connection of this.#connections.keys()) this.#ask(connection);
     while (this.#connections.size > 0 && !this.#isCut) {
       await new Promise<void>((resolve) => {
         this.#onSettled = resolve;
       });
     }
     clearTimeout(timer);
-    await isClosed;
+    await areClosed;
   }
 
-  /** A file that can't be removed is worth a line of log; it must not keep the server from closing. */
-  async #removeFile(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    try {
-      await file?.remove();
-    } catch (error) {
-      const { path } = this.settings;
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-      const message = `The socket file ${path} can not be removed: the system says ${reason}. It is stale now.`;
-      this.owner.troubled(errorOf('LISTEN_FAILED', message, error), undefined);
-    }
-  }
-
-  /** Asks a peer to leave; one that never said hello has nothing to finish. */
+  /** Asks a peer to leave; one that never said a word has nothing to finish. */
   #ask(connection: Connection): void {
-    if (connection.session.peer === undefined) connection.close(serverClosing());
-    else connection.leave();
+    if (connection.session.hasBegun) connection.leave();
+    else connection.close(serverClosing());
   }
 
   #cut(): void {
     this.#isCut = true;
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.keys()) {
       connection.session.goAwayFinally(serverClosing());
       connection.close(serverClosing());
     }
     this.#settle();
   }
 
-  #accept(socket: Socket): void {
-    this.#connections.add(new Connection(socket, this.settings, this.#connectionOwner));
+  #accept(socket: Socket, endpoint: Endpoint): void {
+    const connection = new Connection(socket, this.settings, this.#connectionOwner, endpoint.menu);
+    this.#connections.set(connection, endpoint);
   }
 
   #closed(connection: Connection, error: UdsError | undefined): void {
@@ -173,31 +176,11 @@ export class Listener {
     this.#onSettled = undefined;
     settled?.();
   }
+}
 
-  /** Connects and says hello: an answer, silence and a full queue all mean that somebody lives there. */
-  async #probe(path: string): Promise<'stale' | { pid: number | undefined }> {
-    let pid: number | undefined;
-    const ignore = (): void => undefined;
-    const owner: ConnectionOwner = {
-      opened: (connection) => {
-        pid = connection.session.peer?.pid;
-        connection.leave();
-      },
-      called: ignore,
-      refused: ignore,
-      left: ignore,
-      freed: ignore,
-      closed: ignore,
-    };
-    try {
-      await dial(path, { ...this.settings, role: 'client' }, owner, this.settings.probeTimeoutMs);
-    } catch (error) {
-      if (!(error instanceof UdsError)) throw error;
-      if (error.code === 'CONNECTION_REFUSED' || error.code === 'SERVER_NOT_FOUND') return 'stale';
-      if (error.code === 'PERMISSION_DENIED') throw error;
-    }
-    return { pid };
-  }
+function statsOf({ place }: Endpoint, connections: number): EndpointStats {
+  const { path, dialects, pattern } = place;
+  return { path, dialects, ...(pattern !== undefined && { pattern }), connections };
 }
 
 const serverClosing = (): UdsError => errorOf('SERVER_CLOSING', 'The server is closing.');

@@ -21,8 +21,9 @@ export interface SocketFileSettings {
   readonly backlog: number;
 }
 
-/** Who answers on a socket file: gone, somebody who told its pid, or somebody silent. */
-export type Probe = (path: string) => Promise<'stale' | { readonly pid: number | undefined }>;
+/** Who answers on a socket file: nobody any more, somebody who told its pid, or somebody who did not. */
+export type SocketOwner = 'stale' | { readonly pid: number | undefined };
+export type Probe = (path: string) => Promise<SocketOwner>;
 
 /** The socket file that this process published. */
 export interface SocketFile {

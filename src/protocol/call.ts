@@ -1,4 +1,5 @@
 import type { UdsError } from './errors.js';
+import { MAX_U32 } from './frame.js';
 import type { Message } from './message.js';
 import type { Metadata } from './payload-codec.js';
 
@@ -42,8 +43,9 @@ export class OutgoingCall {
  * two callbacks, which whoever runs the call sets.
  */
 export class IncomingCall {
-  readonly id: number;
   readonly pattern: string;
+  /** The id as the peer spells it, where its dialect has ids of its own. */
+  readonly peerId: unknown;
   readonly metadata: Metadata | undefined;
   readonly payload: unknown;
   readonly isEnveloped: boolean;
@@ -57,8 +59,12 @@ export class IncomingCall {
   /** Called when the next value of a stream may be written again: credit came, or what waited was written. */
   onCredit: (() => void) | undefined = undefined;
 
-  constructor(message: Message, nowMs: number) {
-    this.id = message.id;
+  constructor(
+    readonly id: number,
+    message: Message,
+    nowMs: number,
+  ) {
+    this.peerId = message.peerId;
     this.pattern = message.pattern;
     this.metadata = message.metadata;
     this.payload = message.payload;
@@ -70,4 +76,12 @@ export class IncomingCall {
   get isEvent(): boolean {
     return this.id === 0;
   }
+}
+
+/** The id that follows another: one more, from 2^32-1 on to 1, past those in use. */
+export function idAfter(id: number, inUse: ReadonlyMap<number, unknown>): number {
+  let next = id;
+  do next = next >= MAX_U32 ? 1 : next + 1;
+  while (inUse.has(next));
+  return next;
 }

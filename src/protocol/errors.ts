@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   UNEXPECTED_FRAME: of('peer', false, false),
   ID_IN_USE: of('peer', false, false),
   TOO_MANY_EVENTS: of('peer', false, false),
+  SLOW_READER: of('peer', false, false),
 
   ADDRESS_IN_USE: of('connection', true, false),
   LISTEN_FAILED: of('connection', true, false),

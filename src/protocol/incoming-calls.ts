@@ -1,4 +1,4 @@
-import { IncomingCall } from './call.js';
+import { idAfter, IncomingCall } from './call.js';
 import { errorOf, UdsError } from './errors.js';
 import { FrameType, MAX_U32 } from './frame.js';
 import { Message } from './message.js';
@@ -15,7 +15,12 @@ export class IncomingCalls {
   /** Requests answered and events run to their end. */
   served = 0;
 
+  /** Whether the peer was told the limits; one that was not is held back by reading no more, and refused nothing. */
+  areLimitsTold = true;
+
   readonly #calls = new Map<number, IncomingCall>();
+  /** The same by the ids that the peer chose, in a dialect where it does. */
+  readonly #byPeerId = new Map<unknown, IncomingCall>();
   /** Events taken whose credit was not given back yet, and how many of those have ended. */
   #eventsTaken = 0;
   #eventsEnded = 0;
@@ -35,37 +40,38 @@ export class IncomingCalls {
     return this.#eventsTaken - this.#eventsEnded;
   }
 
+  /** Whether as much runs as the limits allow. */
+  get isFull(): boolean {
+    return this.#calls.size >= this.settings.maxInFlight || this.eventsRunning >= this.settings.maxEvents;
+  }
+
   /** @throws ProtocolError ID_IN_USE */
   receiveRequest(message: Message, nowMs: number): void {
-    if (this.#calls.has(message.id)) {
-      throw errorOf(
-        'ID_IN_USE',
-        `The peer used id ${message.id} for a second request while the first is in flight.`,
-      );
-    }
-    this.lastTakenId = message.id;
+    const id = this.#idOf(message);
+    this.lastTakenId = id;
+    const call = new IncomingCall(id, message, nowMs);
     const refusal = this.#refusalOf(message);
     if (refusal !== undefined) {
-      this.#writeError(message.id, refusal);
+      this.#writeError(call, refusal);
       this.owner.refused(refusal);
       return;
     }
-    const call = new IncomingCall(message, nowMs);
-    this.#calls.set(call.id, call);
+    this.#calls.set(id, call);
+    if (call.peerId != null) this.#byPeerId.set(call.peerId, call);
     if (call.deadlineMs < this.nextDeadlineMs) this.nextDeadlineMs = call.deadlineMs;
     this.owner.called(call);
   }
 
   /** @throws ProtocolError TOO_MANY_EVENTS */
   receiveEvent(message: Message, nowMs: number): void {
-    if (this.#eventsTaken >= this.settings.maxEvents) {
+    if (this.areLimitsTold && this.#eventsTaken >= this.settings.maxEvents) {
       throw errorOf(
         'TOO_MANY_EVENTS',
         `The peer sent an event without credit; ${this.settings.maxEvents} may be under way (option maxEvents).`,
       );
     }
     this.#eventsTaken += 1;
-    const call = new IncomingCall(message, nowMs);
+    const call = new IncomingCall(0, message, nowMs);
     const refusal = message.fault ?? this.#metadataRefusal(message);
     if (refusal === undefined) {
       this.owner.called(call);
@@ -77,8 +83,8 @@ export class IncomingCalls {
     this.#returnEventCreditIfDue();
   }
 
-  receiveCancel(id: number): void {
-    const call = this.#calls.get(id);
+  receiveCancel({ id, peerId }: Message): void {
+    const call = peerId === undefined ? this.#calls.get(id) : this.#byPeerId.get(peerId);
     if (call !== undefined) this.#cancel(call, errorOf('CALL_ABORTED', 'The caller cancelled the call.'));
   }
 
@@ -131,7 +137,7 @@ export class IncomingCalls {
   /** An error of the transport; what still produces answers is told as if the call had been cancelled. */
   refuse(call: IncomingCall, error: UdsError): void {
     if (call.isEvent || !this.#end(call)) return;
-    this.#writeError(call.id, error);
+    this.#writeError(call, error);
     this.owner.freed();
     call.onCancel?.(error);
   }
@@ -152,7 +158,7 @@ export class IncomingCalls {
     for (const call of this.#calls.values()) {
       if (call.isAnswered) continue;
       if (call.deadlineMs > nowMs) this.nextDeadlineMs = Math.min(this.nextDeadlineMs, call.deadlineMs);
-      else this.#cancel(call, errorOf('DEADLINE_EXCEEDED', 'The time of the call is up.'));
+      else this.#expireCall(call);
     }
   }
 
@@ -161,10 +167,29 @@ export class IncomingCalls {
     for (const call of this.#calls.values()) this.#cancel(call, error);
   }
 
+  /** @throws ProtocolError ID_IN_USE */
+  #idOf({ id, peerId }: Message): number {
+    const isInUse = peerId === undefined ? this.#calls.has(id) : this.#byPeerId.has(peerId);
+    if (isInUse) {
+      throw errorOf(
+        'ID_IN_USE',
+        `The peer used an id${id === 0 ? '' : ` (${id})`} for a second request while the first is in flight.`,
+      );
+    }
+    return peerId === undefined ? id : idAfter(this.lastTakenId, this.#calls);
+  }
+
+  /** A program has noticed by itself that the time is up; who chose an id by hand is told. */
+  #expireCall(call: IncomingCall): void {
+    const error = errorOf('DEADLINE_EXCEEDED', 'The time of the call is up.');
+    if (call.peerId === undefined) this.#cancel(call, error);
+    else this.refuse(call, error);
+  }
+
   /** Why a request is refused before anything runs, if it is. */
   #refusalOf(message: Message): UdsError | undefined {
     const { maxInFlight } = this.settings;
-    if (this.#calls.size >= maxInFlight) {
+    if (this.areLimitsTold && this.#calls.size >= maxInFlight) {
       return errorOf(
         'TOO_MANY_REQUESTS',
         `${maxInFlight} requests are in flight on this connection already (option maxInFlight).`,
@@ -190,17 +215,16 @@ export class IncomingCalls {
       this.sink.write(answerOf(type, call, value, isEnveloped));
     } catch (error) {
       refusal = unwritable(error);
-      this.#writeError(call.id, refusal);
+      this.#writeError(call, refusal);
     }
     // After the write: a connection that is being left ends with its last call, and takes no answer then.
     this.owner.freed();
     return refusal;
   }
 
-  #writeError(id: number, error: UdsError): void {
-    const message = new Message(FrameType.ERROR, id);
+  #writeError(call: IncomingCall, error: UdsError): void {
+    const message = answerOf(FrameType.ERROR, call, error.toWire(), false);
     message.isTransportError = true;
-    message.payload = error.toWire();
     this.sink.write(message);
   }
 
@@ -229,6 +253,7 @@ export class IncomingCalls {
     if (call.isOver) return false;
     call.isOver = true;
     this.#calls.delete(call.id);
+    if (call.peerId !== undefined) this.#byPeerId.delete(call.peerId);
     return true;
   }
 }
@@ -237,6 +262,7 @@ function answerOf(type: number, call: IncomingCall, payload: unknown, isEnvelope
   const message = new Message(type, call.id);
   message.payload = payload;
   message.isEnveloped = isEnveloped;
+  message.peerId = call.peerId;
   return message;
 }
 

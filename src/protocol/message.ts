@@ -42,6 +42,11 @@ export class Message {
   fault: UdsError | undefined = undefined;
   /** What the frame cost on the wire, header included; what stream credit counts. */
   wireBytes = 0;
+  /**
+   * The id as the peer spells it, in a dialect whose peers choose their own; null where it gave none. Such a request has no
+   * other id before a session has taken it.
+   */
+  peerId: unknown = undefined;
 
   constructor(
     readonly type: number,

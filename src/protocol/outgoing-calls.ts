@@ -1,4 +1,4 @@
-import { OutgoingCall, type Caller, type CallRequest } from './call.js';
+import { type Caller, type CallRequest, idAfter, OutgoingCall } from './call.js';
 import { errorFromWire, errorOf, type UdsError, type WireError } from './errors.js';
 import { FrameType, MAX_U32 } from './frame.js';
 import { FLOOR_EVENTS, FLOOR_IN_FLIGHT, type Hello } from './hello.js';
@@ -39,7 +39,7 @@ export class OutgoingCalls {
   }
 
   /** Learns what the peer grants; events sent before count against it. */
-  open(peer: Hello): void {
+  open(peer: Pick<Hello, 'maxInFlight' | 'maxEvents'>): void {
     this.#maxInFlight = peer.maxInFlight;
     this.#eventCredit += peer.maxEvents - FLOOR_EVENTS;
   }
@@ -151,14 +151,6 @@ export class OutgoingCalls {
     this.#calls.delete(call.id);
     return true;
   }
-}
-
-/** The id that follows another: one more, from 2^32-1 on to 1, past those in use. */
-export function idAfter(id: number, inUse: ReadonlyMap<number, unknown>): number {
-  let next = id;
-  do next = next >= MAX_U32 ? 1 : next + 1;
-  while (inUse.has(next));
-  return next;
 }
 
 export function deadlineExceeded(): UdsError {

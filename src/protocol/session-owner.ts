@@ -12,8 +12,8 @@ export interface SessionSink {
 
 /** Who is told what happens on a session. Every callback comes from within a call of one of the session's methods. */
 export interface SessionOwner {
-  /** The peer's hello has come: calls may be made. */
-  opened(peer: Hello): void;
+  /** Calls may be made: the peer's hello has come, or the dialect has none. */
+  opened(peer: Hello | undefined): void;
   /** A request or an event was taken and waits to be run. */
   called(call: IncomingCall): void;
   /** A request was refused, or an event dropped, before anything ran. */

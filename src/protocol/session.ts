@@ -1,5 +1,5 @@
 import { errorFromWire, errorOf, type UdsError, type WireError } from './errors.js';
-import { FrameType } from './frame.js';
+import { FrameType, MAX_U32 } from './frame.js';
 import {
   chooseVersion,
   FLOOR_EVENTS,
@@ -23,11 +23,14 @@ import type { SessionOwner, SessionSettings, SessionSink } from './session-owner
 export class Session {
   readonly outgoing: OutgoingCalls;
   readonly incoming: IncomingCalls;
-  /** Who the other end said it is; undefined until its hello has come. */
+  /** Who the other end said it is; undefined until its hello has come, and for ever in a dialect that has none. */
   peer: Hello | undefined;
+  /** Whether calls may come. */
+  hasBegun = false;
   /** The version of the protocol in force; 0 until the hellos are exchanged. */
   version = 0;
 
+  #hasHello = true;
   #hasSaidGoAway = false;
   #hasHeardGoAway = false;
   #isClosed = false;
@@ -43,7 +46,7 @@ export class Session {
 
   /** Whether this end may open calls here. */
   get isOpen(): boolean {
-    return this.peer !== undefined && !this.#isClosed && !this.#hasSaidGoAway && !this.#hasHeardGoAway;
+    return this.hasBegun && !this.#isClosed && !this.#hasSaidGoAway && !this.#hasHeardGoAway;
   }
 
   get canRequest(): boolean {
@@ -59,9 +62,9 @@ export class Session {
     return this.outgoing.size === 0 && this.incoming.size === 0 && this.incoming.eventsRunning === 0;
   }
 
-  /** Whether the connection has done its work. A server waits for the client's word, since only the client calls. */
+  /** Whether the connection has done its work. A server waits for the client's word where it has one: only it calls. */
   get isFinished(): boolean {
-    const heardEnough = this.#hasHeardGoAway || this.settings.role === 'client';
+    const heardEnough = this.#hasHeardGoAway || this.settings.role === 'client' || !this.#hasHello;
     return this.#hasSaidGoAway && heardEnough && this.isIdle;
   }
 
@@ -74,20 +77,29 @@ export class Session {
     this.#writeHello(FrameType.CLIENT_HELLO, 0);
   }
 
+  /** In place of the hellos, in a dialect that has none: nobody is told limits. */
+  openWithoutHello(): void {
+    this.#hasHello = false;
+    this.hasBegun = true;
+    this.incoming.areLimitsTold = false;
+    this.outgoing.open({ maxInFlight: MAX_U32, maxEvents: MAX_U32 });
+    this.owner.opened(undefined);
+  }
+
   ping(token: number): void {
     this.sink.write(new Message(FrameType.PING, token));
   }
 
   /** Says that this end opens nothing more here; what is under way goes on. */
   goAway(): void {
-    if (this.#hasSaidGoAway || this.#isClosed || this.peer === undefined) return;
+    if (this.#hasSaidGoAway || this.#isClosed || !this.hasBegun) return;
     this.#hasSaidGoAway = true;
     this.sink.write(new Message(FrameType.GOAWAY, 0));
   }
 
   /** The last word before the connection is cut: which request was the last one taken, and why. */
   goAwayFinally(reason: UdsError): void {
-    if (this.#isClosed || this.peer === undefined) return;
+    if (this.#isClosed || !this.hasBegun) return;
     this.#hasSaidGoAway = true;
     const message = new Message(FrameType.GOAWAY, this.incoming.lastTakenId);
     message.isFinal = true;
@@ -102,7 +114,7 @@ export class Session {
    * @throws ProtocolError: close the connection, and then this session with that error.
    */
   receive(message: Message, nowMs: number): void {
-    if (this.peer === undefined || message.hello !== undefined) {
+    if (!this.hasBegun || message.hello !== undefined) {
       this.#receiveHello(message);
       return;
     }
@@ -116,14 +128,14 @@ export class Session {
         this.incoming.receiveEvent(message, nowMs);
         break;
       case FrameType.CANCEL:
-        this.incoming.receiveCancel(message.id);
+        this.incoming.receiveCancel(message);
         break;
       case FrameType.CREDIT:
         if (message.id === 0) this.outgoing.receiveEventCredit(message.credit);
         else this.incoming.receiveCredit(message.id, message.credit);
         break;
       case FrameType.PING:
-        this.sink.write(new Message(FrameType.PONG, message.id));
+        this.#pong(message);
         break;
       case FrameType.PONG:
         this.owner.ponged(message.id);
@@ -168,10 +180,17 @@ export class Session {
     this.sink.write(message);
   }
 
+  #pong({ id, peerId }: Message): void {
+    const pong = new Message(FrameType.PONG, id);
+    pong.peerId = peerId;
+    this.sink.write(pong);
+  }
+
   #receiveHello(message: Message): void {
+    this.#refuseIfRefused(message);
     const expected = this.settings.role === 'server' ? FrameType.CLIENT_HELLO : FrameType.SERVER_HELLO;
     const { hello } = message;
-    if (hello === undefined || message.type !== expected || this.peer !== undefined) {
+    if (hello === undefined || message.type !== expected || this.hasBegun) {
       throw errorOf('BAD_HELLO', 'The peer must begin with its hello, and send it once.');
     }
     const chosen = this.settings.role === 'server' ? chooseVersion(hello) : hello.chosen;
@@ -187,9 +206,17 @@ export class Session {
       throw errorOf('BAD_HELLO', 'The server grants less than the floor of requests and events.');
     }
     this.peer = hello;
+    this.hasBegun = true;
     this.version = chosen;
     if (this.settings.role === 'client') this.outgoing.open(hello);
     this.owner.opened(hello);
+  }
+
+  /** What a server writes in place of its hello where it does not serve this dialect. @throws ProtocolError UNKNOWN_DIALECT */
+  #refuseIfRefused({ type, payload }: Message): void {
+    if (this.settings.role === 'server' || type !== FrameType.GOAWAY || this.hasBegun) return;
+    const reason = payload as WireError | undefined;
+    if (reason?.code === 'UNKNOWN_DIALECT') throw errorOf('UNKNOWN_DIALECT', reason.message);
   }
 
   #receiveGoAway(message: Message): void {

@@ -1,7 +1,9 @@
 import type { DynamicModule, LogLevel } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { z } from 'zod';
-import type { UdsServerOptions } from '../transport/uds.options.js';
+import { ECHO_PATTERN } from '../echo/echo.contract.js';
+import type { UdsEndpoint } from '../transport/uds.endpoints.js';
+import type { UdsServerSettings } from '../transport/uds.options.js';
 import {
   LOG_FORMATS,
   LOG_LEVELS,
@@ -14,7 +16,10 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 
 /** What the environment asks for; `ConfigService.getOrThrow<SidecarConfig>('sidecar')` gives it. */
 export interface SidecarConfig {
-  readonly server: UdsServerOptions;
+  readonly server: UdsServerSettings & { readonly endpoints: readonly UdsEndpoint[] };
+  readonly path: string;
+  /** Where plain bytes are echoed, if they are. */
+  readonly rawPath: string | undefined;
   readonly log: { readonly levels: LogLevel[]; readonly format: LogFormat };
 }
 
@@ -35,6 +40,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** What the schema makes of the environment. */
 type Values = Readonly<Record<string, unknown>> & {
   readonly UDS_PATH: string;
+  readonly UDS_RAW_PATH: string | undefined;
   readonly UDS_NAME: string;
   readonly LOG_LEVEL: (typeof LOG_LEVELS)[number];
   readonly LOG_FORMAT: LogFormat;
@@ -77,10 +83,18 @@ export function parseEnvironment(environment: Environment): SidecarConfig {
 }
 
 function configOf(values: Values): SidecarConfig {
+  const { UDS_PATH: path, UDS_RAW_PATH: rawPath } = values;
+  const raw = { path: rawPath ?? '', dialects: ['raw'], pattern: ECHO_PATTERN } as const;
   const numbers = SERVER_ROWS.map((row) => [row.name, values[variableNameOf(row)]] as const);
   const given = Object.fromEntries(numbers.filter(([, value]) => value !== undefined));
   return {
-    server: { path: values.UDS_PATH, name: values.UDS_NAME, ...given },
+    server: {
+      endpoints: [{ path }, ...(rawPath === undefined ? [] : [raw])],
+      name: values.UDS_NAME,
+      ...given,
+    },
+    path,
+    rawPath,
     log: {
       levels: LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(values.LOG_LEVEL) + 1),
       format: values.LOG_FORMAT,

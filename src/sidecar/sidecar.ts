@@ -35,7 +35,7 @@ export async function runSidecar(host: SignalledProcess = process): Promise<void
 
 /** Resolves when it serves. */
 async function start(config: SidecarConfig, module: DynamicModule, host: SignalledProcess): Promise<void> {
-  const { path } = config.server;
+  const { path, rawPath } = config;
   if (path === DEFAULT_PATH) await makeFolder(dirname(path));
   const server = new UdsServer(config.server);
   const app = await NestFactory.createMicroservice(SidecarModule.with(module), {
@@ -48,9 +48,9 @@ async function start(config: SidecarConfig, module: DynamicModule, host: Signall
   await starting;
   // Whole, since who reads it may stand in another folder.
   const shown = resolve(path);
-  new Logger('Sidecar').log(
-    `Echo is served on ${shown} (pid ${process.pid}). Try it: npm run -s demo -- ${quote(shown)}`,
-  );
+  const logger = new Logger('Sidecar');
+  logger.log(`Echo is served on ${shown} (pid ${process.pid}). Try it: npm run -s demo -- ${quote(shown)}`);
+  if (rawPath !== undefined) logger.log(`Plain bytes are echoed on ${resolve(rawPath)}.`);
 }
 
 /** The folder of the default path alone: who names a path has a folder in mind that is there, with its permissions. */

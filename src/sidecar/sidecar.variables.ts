@@ -14,6 +14,8 @@ export interface SidecarVariable {
   readonly default: string;
   readonly says: string;
   readonly allowed: string;
+  /** What nothing means, where the default is empty. */
+  readonly empty?: string;
   /** Reads the text of the environment. */
   readonly schema: z.ZodType<unknown, string | undefined>;
 }
@@ -24,6 +26,18 @@ const PATH: SidecarVariable = {
   says: 'Where the socket file is. The folder of the default is made; any other must be there.',
   allowed: 'a path, not empty',
   schema: z.string().min(1).default(DEFAULT_PATH),
+};
+
+const RAW_PATH: SidecarVariable = {
+  name: 'UDS_RAW_PATH',
+  default: '',
+  says: 'Where a second socket file is that echoes plain bytes, for what speaks no protocol. Its folder must be there.',
+  allowed: 'a path',
+  empty: 'there is none',
+  schema: z
+    .string()
+    .transform((path) => (path === '' ? undefined : path))
+    .optional(),
 };
 
 const NAME: SidecarVariable = {
@@ -60,6 +74,7 @@ export const SERVER_ROWS: readonly OptionRow[] = OPTION_TABLE.filter((row) => ro
 /** Every variable there is, in the order of .env.example; a test holds that file against them. */
 export const SIDECAR_VARIABLES: readonly SidecarVariable[] = [
   PATH,
+  RAW_PATH,
   NAME,
   ...SERVER_ROWS.map(numericVariable),
   LOG_LEVEL,
@@ -80,6 +95,7 @@ function numericVariable(row: OptionRow): SidecarVariable {
     default: row.default === undefined ? '' : show(row, row.default),
     says: row.says,
     allowed: row.unit === 'octal' ? `an octal number ${range}` : `a whole number ${range}`,
+    ...(row.default === undefined && { empty: 'as the system has it' }),
     schema:
       row.default === undefined
         ? z.union([z.literal('').transform(() => undefined), given]).optional()

@@ -17,6 +17,17 @@ export interface OptionRow {
 const MAX_TIMEOUT_MS = 0x7fffffff;
 const GIB = 1024 ** 3;
 
+/** Of the server, and of an endpoint that has its own. */
+export const MODE_ROW = {
+  name: 'mode',
+  side: 'server',
+  default: 0o600,
+  unit: 'octal',
+  min: 0,
+  max: 0o777,
+  says: 'Permissions of the socket file; connecting needs the write bit.',
+} as const satisfies OptionRow;
+
 /**
  * Every numeric option, once: validation, docs/options.md and the sidecar's environment variables are made from this
  * table, and a test holds them against it.
@@ -49,15 +60,7 @@ export const OPTION_TABLE = [
     max: MAX_TIMEOUT_MS,
     says: 'How long close() waits for what runs before it cuts.',
   },
-  {
-    name: 'mode',
-    side: 'server',
-    default: 0o600,
-    unit: 'octal',
-    min: 0,
-    max: 0o777,
-    says: 'Permissions of the socket file; connecting needs the write bit.',
-  },
+  MODE_ROW,
   {
     name: 'uid',
     side: 'server',
@@ -92,7 +95,7 @@ export const OPTION_TABLE = [
     unit: 'count',
     min: 1,
     max: 1_000_000,
-    says: 'Connections that may be open; one more is refused. One that is silent from its first moment is not timed out.',
+    says: 'Connections that may be open on one endpoint; one more is refused. One that is silent from its first moment is not timed out.',
   },
   {
     name: 'maxInFlight',

@@ -1,12 +1,13 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
+import type { EndpointPlace } from '../net/endpoint.js';
 import { errorOf } from '../protocol/errors.js';
-import { OPTION_TABLE, type OptionRow, type OptionSide } from './uds.option-table.js';
+import { resolveEndpoints, type UdsEndpoint } from './uds.endpoints.js';
+import { numberOf, pathOf, refuseUnknown } from './uds.option-check.js';
+import { OPTION_TABLE, type OptionSide } from './uds.option-table.js';
 import { show } from './uds.show.js';
 
 /** What both ends take. */
 export interface UdsSharedOptions {
-  /** Where the socket file is; a relative path begins at the process's working directory. At most 107 bytes for a client, 93 for a server. */
-  readonly path: string;
   /** What this end calls itself in its hello; people read it in `context.peer` and in errors. Default: nothing. */
   readonly name?: string;
   /** The longest frame that this end takes. Default: 16,777,216 bytes; from 65,536 to 1,073,741,824. */
@@ -21,8 +22,24 @@ export interface UdsSharedOptions {
   readonly deserializer?: Deserializer;
 }
 
+/** Where a server is reached: at one path, in all dialects but raw, or at endpoints. */
+export type UdsServerPlace =
+  | {
+      /** Where the socket file is; a relative path begins at the process's working directory. At most 93 bytes. Short for `endpoints: [{ path }]`. */
+      readonly path: string;
+      readonly endpoints?: undefined;
+    }
+  | {
+      readonly path?: undefined;
+      /** Each has a socket file of its own. */
+      readonly endpoints: readonly UdsEndpoint[];
+    };
+
 /** What `new UdsServer` and `udsServer` take. */
-export interface UdsServerOptions extends UdsSharedOptions {
+export type UdsServerOptions = UdsServerSettings & UdsServerPlace;
+
+/** What a server takes besides the places where it is reached. */
+export interface UdsServerSettings extends UdsSharedOptions {
   /** Permissions of the socket file; connecting needs the write bit. Default: 0o600; from 0o000 to 0o777. */
   readonly mode?: number;
   /** Owner of the socket file. Default: as the system has it; from 0 to 4,294,967,294. */
@@ -31,7 +48,7 @@ export interface UdsServerOptions extends UdsSharedOptions {
   readonly gid?: number;
   /** Connections that may wait to be accepted; the system caps it too. Default: 511; from 1 to 65,535. */
   readonly backlog?: number;
-  /** Connections that may be open; one more is refused. One that is silent from its first moment is not timed out. Default: 16,384; from 1 to 1,000,000. */
+  /** Connections that may be open on one endpoint; one more is refused. One that is silent from its first moment is not timed out. Default: 16,384; from 1 to 1,000,000. */
   readonly maxConnections?: number;
   /** Requests in flight on one connection; a client lets the next one wait. Default: 2,048; from 16 to 1,000,000. */
   readonly maxInFlight?: number;
@@ -49,6 +66,8 @@ export interface UdsServerOptions extends UdsSharedOptions {
 
 /** What `new UdsClient` and `udsClient` take. */
 export interface UdsClientOptions extends UdsSharedOptions {
+  /** Where the socket file is; a relative path begins at the process's working directory. At most 107 bytes. */
+  readonly path: string;
   /** Connections that calls are spread over; each keeps the order of its own calls, and counts towards the maxConnections of the server. Default: 1; from 1 to 1,024. */
   readonly connections?: number;
   /** How long connect() and the calls that wait for it try to reach a server. Default: 2,000 ms; from 1 to 2,147,483,647. */
@@ -73,72 +92,49 @@ type NumbersOf<Side extends OptionSide> = {
 };
 
 interface ResolvedShared {
-  readonly path: string;
   readonly name: string;
   readonly serializer: Serializer | undefined;
   readonly deserializer: Deserializer | undefined;
 }
 
-export type ResolvedServerOptions = ResolvedShared & NumbersOf<'server'>;
-export type ResolvedClientOptions = ResolvedShared & NumbersOf<'client'>;
+export type ResolvedServerOptions = ResolvedShared &
+  NumbersOf<'server'> & { readonly endpoints: readonly EndpointPlace[] };
+export type ResolvedClientOptions = ResolvedShared & NumbersOf<'client'> & { readonly path: string };
 
-const OTHER_OPTIONS = ['path', 'name', 'serializer', 'deserializer'];
+const OTHER_OPTIONS = ['name', 'serializer', 'deserializer'];
 
 /** @throws UsageError INVALID_OPTION that names the option, its value and what is allowed. */
 export function resolveServerOptions(options: UdsServerOptions): ResolvedServerOptions {
-  return resolve('server', options) as ResolvedServerOptions;
+  const resolved = resolve('server', options, ['path', 'endpoints']);
+  const { path, endpoints, ...rest } = resolved as typeof resolved & { mode: number };
+  return {
+    ...rest,
+    endpoints: resolveEndpoints(path, endpoints, rest.mode),
+  } as unknown as ResolvedServerOptions;
 }
 
 /** @throws UsageError INVALID_OPTION that names the option, its value and what is allowed. */
 export function resolveClientOptions(options: UdsClientOptions): ResolvedClientOptions {
-  return resolve('client', options) as ResolvedClientOptions;
+  const resolved = resolve('client', options, ['path']);
+  return { ...resolved, path: pathOf('path', resolved['path']) } as unknown as ResolvedClientOptions;
 }
 
-function resolve(side: 'server' | 'client', options: UdsServerOptions | UdsClientOptions): object {
+function resolve(
+  side: 'server' | 'client',
+  options: UdsServerOptions | UdsClientOptions,
+  others: readonly string[],
+): Readonly<Record<string, unknown>> {
   // Plain JavaScript and Nest's factories hand over anything, so the types are no proof.
   const given: Record<string, unknown> = { ...(options as object | undefined) };
   const rows = OPTION_TABLE.filter((row) => row.side === side || row.side === 'both');
-  refuseUnknown(side, given, [...OTHER_OPTIONS, ...rows.map((row) => row.name)]);
-  const resolved: Record<string, unknown> = {
-    ...given,
-    path: pathOf(given['path']),
-    name: nameOf(given['name']),
-  };
-  for (const row of rows) resolved[row.name] = numberOf(row, given[row.name]);
+  refuseUnknown(`${side} option`, given, [...others, ...OTHER_OPTIONS, ...rows.map((row) => row.name)]);
+  const resolved: Record<string, unknown> = { ...given, name: nameOf(given['name']) };
+  for (const row of rows) resolved[row.name] = numberOf(row, row.name, given[row.name]);
   return resolved;
-}
-
-function refuseUnknown(side: string, given: object, known: readonly string[]): void {
-  const unknown = Object.keys(given).filter((name) => !known.includes(name));
-  if (unknown.length === 0) return;
-  throw errorOf(
-    'INVALID_OPTION',
-    `Unknown ${side} option: ${unknown.join(', ')}. Known are: ${known.join(', ')}.`,
-  );
-}
-
-function pathOf(value: unknown): string {
-  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
-  throw errorOf('INVALID_OPTION', `Option path must be the path of a socket file, got ${show(value)}.`);
 }
 
 function nameOf(value: unknown): string {
   if (value === undefined) return '';
   if (typeof value === 'string') return value;
   throw errorOf('INVALID_OPTION', `Option name must be a string, got ${show(value)}.`);
-}
-
-function numberOf(row: OptionRow, value: unknown): number | undefined {
-  if (value === undefined) return row.default;
-  if (Number.isInteger(value) && (value as number) >= row.min && (value as number) <= row.max)
-    return value as number;
-  throw errorOf(
-    'INVALID_OPTION',
-    `Option ${row.name} must be a whole number from ${showBound(row, row.min)} to ${showBound(row, row.max)}, got ${show(value)}.`,
-  );
-}
-
-function showBound(row: OptionRow, bound: number): string {
-  if (row.unit === 'octal') return `0o${bound.toString(8)}`;
-  return row.unit === 'bytes' || row.unit === 'ms' ? `${bound} ${row.unit}` : String(bound);
 }

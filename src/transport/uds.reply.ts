@@ -134,7 +134,7 @@ export class Reply {
   }
 
   #packet(packet: WritePacket): unknown {
-    return this.settings.serializer?.serialize({ ...packet, id: String(this.call.id) });
+    return this.settings.serializer?.serialize({ ...packet, id: this.call.peerId ?? String(this.call.id) });
   }
 
   #report(error: UdsError | undefined): void {

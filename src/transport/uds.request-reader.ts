@@ -56,9 +56,15 @@ function assertText(text: unknown): asserts text is string {
 
 /** The packet that Nest's own client would have sent: the pattern of an event is text, that of a message what it was. */
 function packetOf(call: IncomingCall): RequestPacket {
-  const { pattern, payload: data, metadata, isEvent } = call;
+  const { pattern, payload: data, metadata, isEvent, peerId } = call;
   const packet = { pattern, data, ...(metadata && { metadata }) };
-  return isEvent ? packet : { ...packet, pattern: objectOf(pattern) ?? pattern, id: String(call.id) };
+  return isEvent
+    ? packet
+    : {
+        ...packet,
+        pattern: objectOf(pattern) ?? pattern,
+        id: (peerId as string | undefined) ?? String(call.id),
+      };
 }
 
 /** The object that a pattern is the text of, if it is one. */

@@ -39,6 +39,8 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   protected override readonly logger = new Logger(UdsServer.name);
   readonly #options: ResolvedServerOptions;
   readonly #replySettings: ReplySettings;
+  /** Of dialects in which no packets travel. */
+  readonly #bareReplySettings: ReplySettings;
   readonly #requests: RequestReader;
   readonly #readsPackets: boolean;
   readonly #handlers = new Map<string, MessageHandler>();
@@ -61,6 +63,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       troubled: (error, call) => this.#troubled(error, undefined, call.pattern),
       mapError: mapUnfilteredError,
     };
+    this.#bareReplySettings = { ...this.#replySettings, serializer: undefined };
   }
 
   /** Not async: Nest ignores a promise, so every error goes to the callback. */
@@ -93,17 +96,17 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     this._status$.next('disconnected');
   }
 
-  /** Listens to an event of the `net.Server`; may be called before `listen`. */
+  /** Listens to an event of the `net.Server` of each endpoint; may be called before `listen`. */
   override on<Event extends keyof UdsServerEvents>(event: Event, callback: UdsServerEvents[Event]): void {
     const subscription = { event: String(event), callback: callback as EventSubscription['callback'] };
     if (this.#listener === undefined) this.#subscriptions.push(subscription);
-    else this.#listener.server.on(subscription.event, subscription.callback);
+    else subscribe(this.#listener, subscription);
   }
 
-  /** The `net.Server`, of the next `listen` where it does not listen. */
+  /** The `net.Server` of the first endpoint, of the next `listen` where it does not listen. */
   override unwrap<T = NetServer>(): T {
     this.#listener ??= this.#createListener();
-    return this.#listener.server as T;
+    return this.#listener.servers[0] as T;
   }
 
   override setOnProcessingStartHook(...hook: Parameters<Server['setOnProcessingStartHook']>): void {
@@ -150,7 +153,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
         troubled: (error, connection) => this.#troubled(error, connection),
       },
     );
-    for (const { event, callback } of this.#subscriptions) listener.server.on(event, callback);
+    for (const subscription of this.#subscriptions) subscribe(listener, subscription);
     return listener;
   }
 
@@ -166,7 +169,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   }
 
   #called(connection: Connection, call: IncomingCall): void {
-    if (!call.isEnveloped && !this.#readsPackets) {
+    if (!call.isEnveloped && !(this.#readsPackets && connection.hasPackets)) {
       this.#run(call, connection, call.pattern, call.payload, call.metadata);
       return;
     }
@@ -211,7 +214,8 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       this.#troubled(error, connection);
       incoming.refuse(call, error);
     } else {
-      this.#runRequest(handler, data, context, new Reply(call, this.#replySettings, incoming));
+      const settings = connection.hasPackets ? this.#replySettings : this.#bareReplySettings;
+      this.#runRequest(handler, data, context, new Reply(call, settings, incoming));
     }
   }
 
@@ -287,6 +291,10 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   }
 
   #stats(): UdsStats {
-    return this.#listener?.stats ?? { connections: 0, callsServed: 0, callsInFlight: 0 };
+    return this.#listener?.stats ?? { connections: 0, callsServed: 0, callsInFlight: 0, endpoints: [] };
   }
+}
+
+function subscribe(listener: Listener, { event, callback }: EventSubscription): void {
+  for (const server of listener.servers) server.on(event, callback);
 }

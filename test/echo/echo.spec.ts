@@ -141,6 +141,7 @@ describe('health', () => {
       connections: 1,
       callsServed: 3,
       callsInFlight: 1,
+      endpoints: [{ path: expect.any(String), dialects: ['binary', 'ndjson', 'nest-json'], connections: 1 }],
     });
     expect(Number.isInteger(health.uptimeMs)).toBe(true);
   });

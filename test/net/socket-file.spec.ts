@@ -41,7 +41,7 @@ async function listen(options: UdsServerOptions, number = 1): Promise<UdsServer>
 }
 
 /** What listening fails with, and that it leaves nothing behind in the folder. */
-async function failure(options: UdsServerOptions): Promise<unknown> {
+async function failure(options: UdsServerOptions & { readonly path: string }): Promise<unknown> {
   const entries = (): string[] => {
     try {
       return readdirSync(dirname(options.path)).sort();

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { bytesOf, messageFrom } from '../conformance/vectors.js';
-import { BINARY_FIRST_BYTE, BinaryDialect } from '../../src/protocol/dialects/binary.js';
-import { detectDialect } from '../../src/protocol/dialects/detect.js';
+import { BinaryDialect } from '../../src/protocol/dialects/binary.js';
 import { FrameDecoder } from '../../src/protocol/frame-decoder.js';
 import { HEADER_BYTES } from '../../src/protocol/frame.js';
 import { FLOOR_FRAME_BYTES, MAX_HELLO_BYTES } from '../../src/protocol/hello.js';
@@ -17,18 +16,6 @@ function header(length: number, type: number, flags = 0): Buffer {
   bytes[9] = flags;
   return bytes;
 }
-
-describe('the first byte of a connection', () => {
-  it('tells the binary dialect', () => {
-    expect(detectDialect(BINARY_FIRST_BYTE, MIB)?.name).toBe('binary');
-    expect(bytesOf('client-hello')[0]).toBe(BINARY_FIRST_BYTE);
-  });
-
-  it('tells nothing where no dialect begins like that', () => {
-    const others = Array.from({ length: 255 }, (_, index) => index + 1);
-    expect(others.filter((byte) => detectDialect(byte, MIB) !== undefined)).toEqual([]);
-  });
-});
 
 describe('the longest frame that is taken', () => {
   it('is a hello until the first frame has come', () => {

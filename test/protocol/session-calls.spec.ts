@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { errorOf, RemoteError, UsageError } from '../../src/protocol/errors.js';
 import { FrameType } from '../../src/protocol/frame.js';
-import { idAfter } from '../../src/protocol/outgoing-calls.js';
+import { idAfter } from '../../src/protocol/call.js';
 import { connect, message, Recorder, type ConnectionPair } from './connection-pair.js';
 
 const remote = (code: string): unknown => expect.objectContaining({ code, name: 'RemoteError' });

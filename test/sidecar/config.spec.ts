@@ -18,8 +18,10 @@ function linesFor(environment: Record<string, string>): readonly string[] {
 describe('the environment', () => {
   it('need not say anything', () => {
     expect(parseEnvironment({ PATH: '/bin', HOME: '/' })).toEqual({
+      path: './run/echo.sock',
+      rawPath: undefined,
       server: {
-        path: './run/echo.sock',
+        endpoints: [{ path: './run/echo.sock' }],
         name: 'echo',
         maxFrameBytes: 16_777_216,
         maxBufferedBytes: 1_048_576,
@@ -42,12 +44,13 @@ describe('the environment', () => {
     const numeric = OPTION_TABLE.filter((row) => row.side !== 'client').map((row) => row.name);
     const words = (name: string): string => name.replaceAll('_', '').toLowerCase();
     const named = SIDECAR_VARIABLES.map(({ name }) => words(name.replace('UDS_', '')));
-    expect(named).toEqual(['path', 'name', ...numeric.map(words), 'loglevel', 'logformat']);
+    expect(named).toEqual(['path', 'rawpath', 'name', ...numeric.map(words), 'loglevel', 'logformat']);
   });
 
   it('sets what it says', () => {
     const { server, log } = parseEnvironment({
       UDS_PATH: '/run/app/app.sock',
+      UDS_RAW_PATH: '/run/app/raw.sock',
       UDS_NAME: 'app',
       UDS_MAX_FRAME_BYTES: '65536',
       UDS_MODE: '0660',
@@ -57,7 +60,10 @@ describe('the environment', () => {
       LOG_FORMAT: 'json',
     });
     expect(server).toMatchObject({
-      path: '/run/app/app.sock',
+      endpoints: [
+        { path: '/run/app/app.sock' },
+        { path: '/run/app/raw.sock', dialects: ['raw'], pattern: 'echo' },
+      ],
       name: 'app',
       maxFrameBytes: 65_536,
       mode: 0o660,
@@ -125,7 +131,7 @@ describe('.env.example', () => {
     'says of %s what it is and what is allowed',
     (name, variable) => {
       const paragraph = text.split('\n\n').find((part) => part.includes(`\n${name}=`));
-      const empty = variable.default === '' ? ', or nothing: as the system has it' : '';
+      const empty = variable.default === '' ? `, or nothing: ${variable.empty}` : '';
       expect(paragraph?.trim()).toBe(
         `# ${variable.says}\n# Allowed: ${variable.allowed}${empty}.\n${name}=${variable.default}`,
       );

@@ -1,7 +1,13 @@
 import { type INestMicroservice, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { join } from 'node:path';
-import { UdsClient, type UdsClientOptions, UdsServer, type UdsServerOptions } from '../../src/index.js';
+import {
+  UdsClient,
+  type UdsClientOptions,
+  type UdsEndpoint,
+  UdsServer,
+  type UdsServerSettings,
+} from '../../src/index.js';
 import { afterThisTest } from './cleanup.js';
 import { RecordedLog } from './log.js';
 import { tempFolder } from './temp.js';
@@ -12,7 +18,10 @@ const CLOSE_TIMEOUT_MS = 500;
 @Module({})
 class Root {}
 
-interface ServeOptions extends Partial<UdsServerOptions> {
+interface ServeOptions extends Partial<UdsServerSettings> {
+  readonly path?: string;
+  /** In place of the path; the first is the one that is given back. */
+  readonly endpoints?: readonly UdsEndpoint[];
   readonly providers?: Provider[];
   /** Before it listens: global guards, hooks. */
   readonly prepare?: (app: INestMicroservice, server: UdsServer) => void;
@@ -27,9 +36,14 @@ export interface Served {
 }
 
 export async function serve(controllers: Type[], given: ServeOptions = {}): Promise<Served> {
-  const { providers = [], prepare, path = socketPath(), ...options } = given;
+  const { providers = [], prepare, endpoints = [], ...options } = given;
+  const path = given.path ?? endpoints[0]?.path ?? socketPath();
   const log = new RecordedLog();
-  const server = new UdsServer({ path, closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options });
+  const server = new UdsServer({
+    closeTimeoutMs: CLOSE_TIMEOUT_MS,
+    ...options,
+    ...(endpoints.length > 0 ? { endpoints, path: undefined } : { path }),
+  });
   const app = await NestFactory.createMicroservice(
     { module: Root, controllers, providers },
     { strategy: server, logger: log, abortOnError: false },

@@ -87,7 +87,7 @@ describe.each(rows)('option $name of the $side', ({ side, row }) => {
 it('what is given is used in place of the default', () => {
   const options = resolveServerOptions({ path, mode: 0o660, uid: 7, name: 'orders', maxInFlight: 99 });
   expect(options).toMatchObject({
-    path,
+    endpoints: [{ path, mode: 0o660, dialects: ['binary', 'ndjson', 'nest-json'] }],
     mode: 0o660,
     uid: 7,
     gid: undefined,

@@ -1,9 +1,10 @@
 import type { Buffer } from 'node:buffer';
-import { errorOf } from '../errors.js';
+import { errorOf, type UdsError } from '../errors.js';
+import { FrameType } from '../frame.js';
 import { FrameDecoder } from '../frame-decoder.js';
 import { FrameEncoder } from '../frame-encoder.js';
 import { FLOOR_FRAME_BYTES, MAX_HELLO_BYTES } from '../hello.js';
-import { decodeMessage, encodeMessage, type Message } from '../message.js';
+import { decodeMessage, encodeMessage, Message } from '../message.js';
 import type { Dialect } from './dialect.js';
 
 /** The first byte of a connection in this dialect: the top of a CLIENT_HELLO's length. */
@@ -12,6 +13,10 @@ export const BINARY_FIRST_BYTE = 0x00;
 /** The default dialect (docs/PROTOCOL.md). Learns from the hello that it reads how long a frame the peer takes. */
 export class BinaryDialect implements Dialect {
   readonly name = 'binary';
+  readonly hasHello = true;
+  readonly isBare = false;
+  readonly mayStopReading = false;
+  readonly hasPackets = true;
   readonly #maxFrameBytes: number;
   readonly #decoder = new FrameDecoder(MAX_HELLO_BYTES);
   readonly #encoder = new FrameEncoder();
@@ -47,6 +52,15 @@ export class BinaryDialect implements Dialect {
 
   encode(message: Message): number {
     return encodeMessage(message, this.#encoder, this.#peerMaxFrameBytes);
+  }
+
+  /** A client that was not served at all is told why; to any other the end of the connection is enough. */
+  encodeLastWord(error: UdsError): void {
+    if (error.code !== 'UNKNOWN_DIALECT') return;
+    const message = new Message(FrameType.GOAWAY, 0);
+    message.isFinal = true;
+    message.payload = error.toWire();
+    this.encode(message);
   }
 
   take(): Buffer[] {

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/microservices';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { UdsClient, type UdsClientOptions, UdsServer, type UdsServerOptions } from '../../../src/index.js';
+import { UdsClient, type UdsClientOptions, UdsServer, type UdsServerSettings } from '../../../src/index.js';
 import { afterThisTest } from '../../support/cleanup.js';
 import { socketPath } from '../../support/nest.js';
 
@@ -43,7 +43,7 @@ interface Limited<Options> {
   readonly limits?: Partial<Options>;
 }
 
-export type ServerOptions = EndOptions & Limited<UdsServerOptions>;
+export type ServerOptions = EndOptions & Limited<UdsServerSettings>;
 export type ClientOptions = EndOptions & Limited<UdsClientOptions>;
 
 /** A transport, as an application gets it: the one line that is changed. */
@@ -86,14 +86,14 @@ export const uds: Kit = {
   name: 'uds',
   server({ limits, ...options } = {}) {
     const path = socketPath();
-    const server = new UdsServer({ path, closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options, ...limits });
+    const server = new UdsServer({ closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options, ...limits, path });
     paths.set(server, path);
     return server;
   },
   client(of, { limits, ...options } = {}) {
     const path = paths.get(of);
     if (path === undefined) throw new Error('that server is not of this kit');
-    return closedAfter(new UdsClient({ path, closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options, ...limits }));
+    return closedAfter(new UdsClient({ closeTimeoutMs: CLOSE_TIMEOUT_MS, ...options, ...limits, path }));
   },
   strayClient: async () => closedAfter(new UdsClient({ path: socketPath(), connectTimeoutMs: 50 })),
 };

@@ -1,0 +1,126 @@
+import { Buffer } from 'node:buffer';
+import { CountedTextDecoder } from '../counted-text-decoder.js';
+import { errorOf, type UdsError, type WireError } from '../errors.js';
+import { FrameType } from '../frame.js';
+import { Message } from '../message.js';
+import { EncodedPayload, encodeJson, isMetadata, PayloadKind } from '../payload-codec.js';
+import { TextPacker } from '../text-packer.js';
+import type { Dialect } from './dialect.js';
+
+/** What Nest's own server says, in these very words: `NO_MESSAGE_HANDLER` of @nestjs/microservices. */
+const NO_HANDLER = 'There is no matching message handler defined in the remote service.';
+
+/** What Nest's `ClientTCP` and `ServerTCP` write to each other (docs/PROTOCOL.md, "nest-json"); the server's end alone. */
+export class NestJsonDialect implements Dialect {
+  readonly name = 'nest-json';
+  readonly hasHello = false;
+  readonly isBare = false;
+  readonly mayStopReading = true;
+  readonly hasPackets = true;
+  readonly #texts: CountedTextDecoder;
+  readonly #packer: TextPacker;
+
+  constructor(maxFrameBytes: number) {
+    this.#texts = new CountedTextDecoder(maxFrameBytes);
+    this.#packer = new TextPacker(maxFrameBytes);
+  }
+
+  get pendingBytes(): number {
+    return this.#packer.pendingBytes;
+  }
+
+  get pendingFrames(): number {
+    return this.#packer.pendingFrames;
+  }
+
+  decode(chunk: Buffer, receive: (message: Message) => void): void {
+    this.#texts.push(chunk);
+    for (let text = this.#texts.next(); text !== undefined; text = this.#texts.next()) receive(callOf(text));
+  }
+
+  end(): void {
+    if (this.#texts.isMidText) throw errorOf('FRAME_CUT', 'The input ended inside a packet.');
+  }
+
+  encode(message: Message): number {
+    const text = packetOf(message);
+    return text === undefined ? 0 : this.#packer.append(`${text.length}#${text}`);
+  }
+
+  encodeLastWord(error: UdsError): void {
+    const text = JSON.stringify({ err: error.toWire(), isDisposed: true });
+    this.#packer.append(`${text.length}#${text}`);
+  }
+
+  take(): Buffer[] {
+    return this.#packer.take();
+  }
+}
+
+/** Whether a first byte is a digit: the beginning of a length. */
+export const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
+
+/** @throws ProtocolError BAD_FRAME */
+function callOf(text: string): Message {
+  // As in Nest: what is nothing is an object without anything.
+  const packet = (parse(text) || {}) as Readonly<Record<string, unknown>>;
+  const { id, pattern = '', data, metadata } = packet;
+  const message = new Message(id === undefined ? FrameType.EVENT : FrameType.REQUEST, 0);
+  message.peerId = id;
+  message.pattern = typeof pattern === 'string' ? pattern : JSON.stringify(pattern);
+  message.payload = data;
+  message.credit = message.type === FrameType.REQUEST ? Infinity : 0;
+  message.wireBytes = text.length;
+  if (metadata === undefined) return message;
+  if (isMetadata(metadata)) {
+    message.metadata = metadata;
+    message.metadataBytes = Buffer.byteLength(encodeJson(metadata));
+  } else {
+    message.fault = errorOf('BAD_METADATA', 'Metadata must be an object whose values are strings.');
+  }
+  return message;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw errorOf('BAD_FRAME', 'The packet is not valid JSON.');
+  }
+}
+
+/** The packet of an answer, its keys in the order in which Nest writes them; undefined for what has no packet. */
+function packetOf(message: Message): string | undefined {
+  if (message.isEnveloped) return jsonOf(message.payload);
+  const id = `"id":${JSON.stringify(message.peerId)}`;
+  switch (message.type) {
+    case FrameType.RESPONSE:
+      return `{${member('response', message)}"isDisposed":true,${id}}`;
+    case FrameType.NEXT:
+      return `{${member('response', message)}${id}}`;
+    case FrameType.COMPLETE:
+      return `{"isDisposed":true,${id}}`;
+    case FrameType.ERROR:
+      return isNoHandler(message)
+        ? `{${id},"status":"error","err":${JSON.stringify(NO_HANDLER)}}`
+        : `{${member('err', message)}"isDisposed":true,${id}}`;
+    default:
+      return undefined;
+  }
+}
+
+const isNoHandler = ({ isTransportError, payload }: Message): boolean =>
+  isTransportError && (payload as WireError).code === 'NO_HANDLER';
+
+/** The payload under its key, and a comma; nothing where there is no value. */
+function member(key: string, { payload }: Message): string {
+  const json = jsonOf(payload);
+  return json === undefined ? '' : `"${key}":${json},`;
+}
+
+/** @throws UsageError UNSERIALIZABLE_PAYLOAD */
+function jsonOf(payload: unknown): string | undefined {
+  if (!EncodedPayload.is(payload)) return payload === undefined ? undefined : encodeJson(payload);
+  if (payload.kind === PayloadKind.NONE) return undefined;
+  return payload.kind === PayloadKind.JSON ? String(payload.body) : encodeJson(payload.body);
+}

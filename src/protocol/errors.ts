@@ -79,6 +79,12 @@ export interface WireError {
   readonly message: string;
 }
 
+export function isWireError(value: unknown): value is WireError {
+  if (typeof value !== 'object' || value === null) return false;
+  const { code, message } = value as Partial<Record<keyof WireError, unknown>>;
+  return typeof code === 'string' && typeof message === 'string';
+}
+
 /**
  * The base of every error of this package: a message for a person, which says what happened and what to do, and a stable
  * code for a program.

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { UdsError } from './errors.js';
-import { errorOf, type WireError } from './errors.js';
+import { errorOf, isWireError } from './errors.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { CALL_HEAD_BYTES, FrameFlag, FrameType, HEADER_BYTES, MAX_U16, type Frame } from './frame.js';
 import { decodeHello, encodeHello, type Hello } from './hello.js';
@@ -157,12 +157,6 @@ function readPayload(frame: Frame, start: number, message: Message): void {
   } catch (error) {
     message.fault ??= error as UdsError;
   }
-}
-
-function isWireError(value: unknown): value is WireError {
-  if (typeof value !== 'object' || value === null) return false;
-  const { code, message } = value as Partial<Record<'code' | 'message', unknown>>;
-  return typeof code === 'string' && typeof message === 'string';
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { errorOf, type UdsError, type WireError } from '../errors.js';
+import { errorOf, isWireError, type UdsError } from '../errors.js';
 import { FrameType, MAX_U32 } from '../frame.js';
 import { Message } from '../message.js';
 import {
@@ -151,12 +151,6 @@ function withValue(type: number, id: number, line: Line, key: string): Message {
     message.fault = error as UdsError;
   }
   return message;
-}
-
-function isWireError(value: unknown): value is WireError {
-  if (typeof value !== 'object' || value === null) return false;
-  const { code, message } = value as Partial<Record<keyof WireError, unknown>>;
-  return typeof code === 'string' && typeof message === 'string';
 }
 
 function callMembers(message: Message): string {

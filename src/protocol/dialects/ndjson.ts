@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { errorOf, type UdsError } from '../errors.js';
+import { errorFromWire, errorOf, isWireError, type UdsError } from '../errors.js';
 import { LineDecoder } from '../line-decoder.js';
 import type { Message } from '../message.js';
 import { decodeText } from '../payload-codec.js';
@@ -90,12 +90,14 @@ export class NdjsonDialect implements Dialect {
     return this.role === 'server' ? callOf(line) : this.#answerOf(line);
   }
 
-  /** @throws ProtocolError BAD_FRAME where the server says why it ends the connection, or something that is no answer. */
+  /** @throws what the server says why it ends the connection; ProtocolError BAD_FRAME for what is no answer. */
   #answerOf(line: Line): Message {
     const message = answerOf(line);
     if (message !== undefined) return message;
-    const told = line['error'] === undefined ? '' : `: ${JSON.stringify(line['error'])}`;
-    throw errorOf('BAD_FRAME', `The server sent a line that answers no call${told}.`);
+    const { error } = line;
+    throw isWireError(error)
+      ? errorFromWire(error)
+      : errorOf('BAD_FRAME', 'The server sent a line that answers no call.');
   }
 }
 

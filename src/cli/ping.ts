@@ -1,0 +1,151 @@
+import { Buffer } from 'node:buffer';
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from './client.js';
+import { ExitCode } from './exit-code.js';
+import { complain, jsonLine, oneLine, print, reasonOf } from './terminal.js';
+
+export interface PingOptions {
+  /** Infinity until Ctrl-C. */
+  readonly count: number;
+  readonly intervalSeconds: number;
+  readonly sizeBytes: number;
+  readonly timeoutMs: number;
+  readonly json: boolean;
+}
+
+/** Sends bytes to the echo handler of a server, one echo after the other, and says how long each took. */
+export async function ping(path: string, options: PingOptions): Promise<number> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const run = new PingRun(path, options);
+  try {
+    await run.connect();
+  } catch (error) {
+    complain(reasonOf(error));
+    return ExitCode.FAILED;
+  }
+  for (let sequence = 1; sequence <= options.count && !stop.signal.aborted; sequence += 1) {
+    await run.echo(sequence, stop.signal);
+    if (sequence < options.count) await pause(options.intervalSeconds, stop.signal);
+  }
+  return await run.end();
+}
+
+/** The next echo is due, or nobody waits for it any more. */
+async function pause(seconds: number, signal: AbortSignal): Promise<void> {
+  await delay(seconds * 1000, undefined, { signal }).catch(() => undefined);
+}
+
+class PingRun {
+  readonly #times: RecordableHistogram = createHistogram();
+  readonly #startedAtMs = performance.now();
+  #client: Client | undefined;
+  #sent = 0;
+  #received = 0;
+
+  constructor(
+    private readonly path: string,
+    private readonly options: PingOptions,
+  ) {}
+
+  /** Connects where no connection stands. @throws UdsError */
+  async connect(): Promise<Client> {
+    if (this.#client === undefined || this.#client.isOver) this.#client = await Client.connect(this.path);
+    return this.#client;
+  }
+
+  async echo(sequence: number, stop: AbortSignal): Promise<void> {
+    this.#sent += 1;
+    const { sizeBytes, timeoutMs } = this.options;
+    const payload = Buffer.alloc(sizeBytes, `echo ${sequence} `);
+    try {
+      const client = await this.connect();
+      const startedAt = process.hrtime.bigint();
+      const answer = await until(stop, client.ask({ pattern: 'echo', payload, timeoutMs }));
+      const ns = process.hrtime.bigint() - startedAt;
+      if (answer === STOPPED) {
+        this.#sent -= 1;
+        return;
+      }
+      if (!Buffer.isBuffer(answer) || !answer.equals(payload)) throw new WrongEcho();
+      this.#received += 1;
+      this.#times.record(ns > 0n ? ns : 1n);
+      await this.#tellEcho(sequence, Number(ns) / 1e6);
+    } catch (error) {
+      await this.#tellLost(sequence, error instanceof WrongEcho ? WRONG : reasonOf(error));
+    }
+  }
+
+  /** Says the summary; gives the exit code. */
+  async end(): Promise<number> {
+    this.#client?.close();
+    const lost = this.#sent - this.#received;
+    const { json } = this.options;
+    await print(json ? `${jsonLine(this.#summary())}\n` : this.#summaryLines());
+    return lost === 0 ? ExitCode.OK : ExitCode.FAILED;
+  }
+
+  async #tellEcho(seq: number, timeMs: number): Promise<void> {
+    const { json, sizeBytes: bytes } = this.options;
+    const { name = '', pid = 0 } = this.#client?.server ?? {};
+    const who = oneLine(`${this.path} (${name === '' ? '' : `${name}, `}pid ${pid})`);
+    await print(
+      json
+        ? `${jsonLine({ seq, bytes, timeMs })}\n`
+        : `${bytes} bytes from ${who}: seq=${seq} time=${timeMs.toFixed(3)} ms\n`,
+    );
+  }
+
+  async #tellLost(seq: number, reason: string): Promise<void> {
+    await print(this.options.json ? `${jsonLine({ seq, lost: reason })}\n` : `lost: seq=${seq} ${reason}\n`);
+  }
+
+  #summary(): object {
+    const ms = (ns: number): number | null => (this.#received === 0 ? null : ns / 1e6);
+    const times = this.#times;
+    return {
+      path: this.path,
+      sent: this.#sent,
+      received: this.#received,
+      lost: this.#sent - this.#received,
+      minMs: ms(times.min),
+      avgMs: ms(times.mean),
+      p50Ms: ms(times.percentile(50)),
+      p99Ms: ms(times.percentile(99)),
+      maxMs: ms(times.max),
+    };
+  }
+
+  #summaryLines(): string {
+    const lost = this.#sent - this.#received;
+    const percent = this.#sent === 0 ? 0 : Math.round((lost / this.#sent) * 100);
+    const tookMs = Math.round(performance.now() - this.#startedAtMs);
+    const lines = [
+      `--- ${oneLine(this.path)}`,
+      `${this.#sent} echoes sent, ${this.#received} received, ${percent}% lost, ${tookMs} ms`,
+    ];
+    const { min, mean, max } = this.#times;
+    const figures = [min, mean, this.#times.percentile(50), this.#times.percentile(99), max];
+    if (this.#received > 0) {
+      const shown = figures.map((ns) => (ns / 1e6).toFixed(3)).join('/');
+      lines.push(`min/avg/p50/p99/max = ${shown} ms`);
+    }
+    return `${lines.join('\n')}\n`;
+  }
+}
+
+const WRONG = 'What came back is not what was sent: the handler of the pattern echo is no echo.';
+
+class WrongEcho extends Error {}
+
+const STOPPED = Symbol('stopped');
+
+/** What a promise gives, unless Ctrl-C comes first. */
+function until<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | typeof STOPPED> {
+  const stopped = new Promise<typeof STOPPED>((resolve) => {
+    if (signal.aborted) resolve(STOPPED);
+    signal.addEventListener('abort', () => resolve(STOPPED), { once: true });
+  });
+  return Promise.race([promise, stopped]);
+}

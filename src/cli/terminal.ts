@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import { UdsError } from '../protocol/errors.js';
+
+/** What a terminal might take for a command: control characters, of which JSON escapes the first 32 alone. */
+// eslint-disable-next-line no-control-regex -- they are what is meant
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+const escape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** A text as one line, whatever a peer put into it. */
+export const oneLine = (text: string): string => text.replace(CONTROL, escape);
+
+/** A value as one line of JSON. */
+export const jsonLine = (value: unknown): string => oneLine(JSON.stringify(value ?? null));
+
+/** Why something failed, in one line: a UdsError with its code; what a handler failed with as its JSON. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof UdsError) return oneLine(`${error.code}: ${error.message}`);
+  return `The handler failed: ${jsonLine(error)}`;
+}
+
+/** Says on the standard error output why the command failed. */
+export function complain(reason: string): void {
+  process.stderr.write(`nest-uds: ${reason}\n`);
+}
+
+/** Writes to the standard output; resolves when more may be written. */
+export async function print(text: string | Uint8Array): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}
+
+/** Who reads us may have read enough, as `head` does: that is the end, and no error. */
+export function endWithOurReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+}

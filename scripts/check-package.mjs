@@ -71,6 +71,12 @@ const checks = {
       .trim()
       .split('\n')
       .at(-1),
+
+  'its program runs': () => {
+    const program = join(project, 'node_modules/.bin/nest-uds');
+    run(program, ['--help'], project, /^ {2}ping .*^ {2}send .*^ {2}health /ms);
+    return run('npx', ['--no-install', 'nest-uds', '--version'], project, versionLine()).trim();
+  },
 };
 
 try {
@@ -98,6 +104,10 @@ function run(command, args, cwd, expected = /(?:)/) {
   if (status === 0 && expected.test(stdout)) return stdout;
   const cause = error?.message ?? `status ${status ?? signal}`;
   throw new Error(`${command} ${args.join(' ')}: ${cause}\n${stdout}${stderr}`.trim());
+}
+
+function versionLine() {
+  return new RegExp(`^${manifest.version.replaceAll('.', '\\.')}$`, 'm');
 }
 
 function installedVersion(name) {

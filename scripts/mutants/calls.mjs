@@ -140,9 +140,9 @@ export const calls = [
     },
     {
       says: 'the events of a client that closes and exits all arrive',
-      file: 'src/net/connection.ts',
-      from: '    this.socket.end();\n',
-      to: '    this.socket.destroySoon();\n',
+      file: 'src/net/socket-end.ts',
+      from: '  socket.end();\n  socket.resume();',
+      to: '  socket.destroySoon();',
       name: 'has all its events run',
       spec: 'test/e2e/client-process.spec.ts',
       builds: true,
@@ -159,8 +159,8 @@ export const calls = [
       says: 'a server that closes tells its clients, and they leave',
       keeps: 'Clients are told, finish there what runs, and send new calls to another server.',
       file: 'src/net/listener.ts',
-      from: 'else connection.leave();',
-      to: '',
+      from: 'if (connection.session.hasBegun) connection.leave();',
+      to: 'if (connection.session.hasBegun) void 0;',
     },
   ]),
   ...group('test/transport/close.spec.ts', [

@@ -93,7 +93,7 @@ export const letter = [
     {
       says: 'calls start after their chunk',
       file: 'src/net/connection.ts',
-      from: 'called: (call) => this.#taken.push(call),',
+      from: 'called: (call) => this.#starter.add(call),',
       to: 'called: (call) => owner.called(this, call),',
       name: 'that are read together',
     },

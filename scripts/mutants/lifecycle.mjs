@@ -117,7 +117,7 @@ export const lifecycle = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'on before listen hears',
     file: 'src/transport/uds.server.ts',
-    from: 'for (const { event, callback } of this.#subscriptions) listener.server.on(event, callback);',
+    from: 'for (const subscription of this.#subscriptions) subscribe(listener, subscription);',
     to: '',
     name: '`app.on(…)` before `listen()`',
   },

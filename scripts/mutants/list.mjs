@@ -1,5 +1,6 @@
 import { around } from './around.mjs';
 import { calls } from './calls.mjs';
+import { dialects } from './dialects.mjs';
 import { letter } from './letter.mjs';
 import { lifecycle } from './lifecycle.mjs';
 import { net } from './net.mjs';
@@ -25,4 +26,5 @@ export const mutants = [
   ...streams,
   ...transport,
   ...around,
+  ...dialects,
 ];

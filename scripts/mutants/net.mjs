@@ -25,7 +25,7 @@ export const net = [
     },
     {
       says: 'a stale file is replaced',
-      file: 'src/net/listener.ts',
+      file: 'src/net/probe.ts',
       from: "return 'stale';",
       to: 'return { pid };',
       name: 'is stale: it is replaced',
@@ -53,7 +53,7 @@ export const net = [
     },
     {
       says: 'the file is taken away on close',
-      file: 'src/net/listener.ts',
+      file: 'src/net/endpoint.ts',
       from: 'await file?.remove();',
       to: 'await Promise.resolve(file);',
       name: 'takes the file away',
@@ -88,22 +88,22 @@ export const net = [
     {
       says: 'a peer that closes inside a frame is told from one that leaves',
       file: 'src/net/connection.ts',
-      from: 'this.#dialect?.end();',
-      to: '',
+      from: 'const cut = dialect && this.#decode((receive) => dialect.end(receive));',
+      to: 'const cut = undefined;',
       name: 'FRAME_CUT',
     },
     {
       says: 'a hello that takes too long is cut',
       file: 'src/net/connection.ts',
-      from: 'if (this.session.peer === undefined) this.#armHelloTimer();',
+      from: 'if (!this.session.hasBegun && !this.isOver) this.#helloTimer.arm();',
       to: '',
       name: 'HELLO_TIMEOUT',
     },
     {
       says: 'a first byte of no dialect is refused',
       file: 'src/protocol/dialects/detect.ts',
-      from: 'firstByte === BINARY_FIRST_BYTE ?',
-      to: 'firstByte >= BINARY_FIRST_BYTE ?',
+      from: 'if (firstByte === BINARY_FIRST_BYTE)',
+      to: 'if (firstByte >= BINARY_FIRST_BYTE)',
       name: 'UNKNOWN_DIALECT',
     },
     {
@@ -118,9 +118,9 @@ export const net = [
     {
       says: 'a server stops reading whom it can not write to',
       keeps: 'A server stops reading a peer that does not read; a client never stops.',
-      file: 'src/net/connection.ts',
-      from: 'this.isCongested) this.socket.pause();',
-      to: 'this.isCongested) void 0;',
+      file: 'src/net/read-gate.ts',
+      from: 'if (!dialect.mayStopReading) this.#isBacklogged = true;',
+      to: 'if (!dialect.mayStopReading) this.#isBacklogged = false;',
       name: 'is read no further',
     },
     {

@@ -129,8 +129,8 @@ export const promises = [
     {
       says: 'a close cuts what lingers',
       file: 'src/net/connection.ts',
-      from: '    if (!this.#isOver) this.#end(error);\n    this.socket.destroy();',
-      to: '    if (this.#isOver) return;\n    this.#end(error);\n    this.socket.destroy();',
+      from: '    if (!this.#isOver) {\n      this.#speech.sayLastWord(error);',
+      to: '    if (this.#isOver) return;\n    if (!this.#isOver) {\n      this.#speech.sayLastWord(error);',
       name: 'and not once more',
     },
     {

@@ -122,13 +122,13 @@ export const protocol = [
     {
       says: 'an id used twice ends the connection',
       file: 'src/protocol/incoming-calls.ts',
-      from: 'if (this.#calls.has(message.id)) {',
-      to: 'if (message.id === 0) {',
+      from: 'const isInUse = peerId === undefined ? this.#calls.has(id)',
+      to: 'const isInUse = peerId === undefined ? id < 0',
       name: 'that are in use end the connection',
     },
     {
       says: 'ids wrap at 2^32',
-      file: 'src/protocol/outgoing-calls.ts',
+      file: 'src/protocol/call.ts',
       from: 'next >= MAX_U32 ? 1 : next + 1',
       to: 'next + 1',
       name: 'wrap from 2^32-1',
@@ -152,15 +152,15 @@ export const protocol = [
     {
       says: 'requests over maxInFlight are refused',
       file: 'src/protocol/incoming-calls.ts',
-      from: 'if (this.#calls.size >= maxInFlight) {',
-      to: 'if (this.#calls.size > maxInFlight) {',
+      from: 'this.areLimitsTold && this.#calls.size >= maxInFlight',
+      to: 'this.areLimitsTold && this.#calls.size > maxInFlight',
     },
     {
       says: 'events need credit',
       keeps: 'Events have a bound of their own, which the server tells in its hello.',
       file: 'src/protocol/incoming-calls.ts',
-      from: 'if (this.#eventsTaken >= this.settings.maxEvents) {',
-      to: 'if (this.#eventsTaken < 0) {',
+      from: 'this.areLimitsTold && this.#eventsTaken >= this.settings.maxEvents',
+      to: 'this.areLimitsTold && this.#eventsTaken < 0',
     },
     {
       says: 'credit of a stream comes back as it is read',
@@ -179,7 +179,7 @@ export const protocol = [
     {
       says: 'a server writes nothing before the hello of its client, and takes it once',
       file: 'src/protocol/session.ts',
-      from: 'message.type !== expected || this.peer !== undefined',
+      from: 'message.type !== expected || this.hasBegun',
       to: 'message.type !== expected',
     },
     {
@@ -191,8 +191,8 @@ export const protocol = [
     {
       says: 'PING is answered',
       file: 'src/protocol/session.ts',
-      from: 'this.sink.write(new Message(FrameType.PONG, message.id));',
-      to: '',
+      from: '    this.sink.write(pong);',
+      to: '    void pong;',
     },
     {
       says: 'a final GOAWAY refuses the calls after the last one taken, and no others',

@@ -44,7 +44,7 @@ export const transport = [
       says: 'an answer that can not be written is told to its caller',
       keeps: "What can't be written ends its own call with a code and one line of log, and nothing else.",
       file: 'src/protocol/incoming-calls.ts',
-      from: '      refusal = unwritable(error);\n      this.#writeError(call.id, refusal);',
+      from: '      refusal = unwritable(error);\n      this.#writeError(call, refusal);',
       to: '      refusal = unwritable(error);',
       name: 'ANSWER_TOO_LARGE',
     },
@@ -100,13 +100,13 @@ export const transport = [
   ...group('test/transport/options.spec.ts', [
     {
       says: 'an unknown option is refused by name',
-      file: 'src/transport/uds.options.ts',
+      file: 'src/transport/uds.option-check.ts',
       from: 'if (unknown.length === 0) return;',
       to: 'if (unknown.length >= 0) return;',
     },
     {
       says: 'a value out of range is refused',
-      file: 'src/transport/uds.options.ts',
+      file: 'src/transport/uds.option-check.ts',
       from: '(value as number) <= row.max',
       to: '(value as number) !== row.max + 0.5',
     },

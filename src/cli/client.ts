@@ -22,7 +22,8 @@ const SETTINGS: ConnectionSettings = {
   helloTimeoutMs: CONNECT_TIMEOUT_MS,
   closeTimeoutMs: 1_000,
   streamCreditBytes: 262_144,
-  // A server makes no calls.
+  // What follows is a server's affair.
+  slowReaderTimeoutMs: 0,
   maxInFlight: 0,
   maxEvents: 0,
   maxMetadataBytes: 0,

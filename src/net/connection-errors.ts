@@ -33,6 +33,14 @@ export function slowReader(limitBytes: number): UdsError {
   );
 }
 
+/** A peer takes nothing: it may wait for us in the same way. */
+export function standstill(slowReaderTimeoutMs: number): UdsError {
+  return errorOf(
+    'SLOW_READER',
+    `The peer did not take a write for ${slowReaderTimeoutMs} ms while others waited behind it (option slowReaderTimeoutMs).`,
+  );
+}
+
 /** Why a connection ends where an answer is an error and its dialect has no form for one. */
 export function toldBare({ isTransportError, payload }: Message): UdsError {
   if (isTransportError) return errorFromWire(payload as WireError);

@@ -9,17 +9,15 @@ import type { Message } from '../protocol/message.js';
 import { Session } from '../protocol/session.js';
 import type { SessionSettings } from '../protocol/session-owner.js';
 import { CallStarter } from './call-starter.js';
-import { lostBecause, slowReader, toldBare, whereHelloWasDue } from './connection-errors.js';
+import { lostBecause, toldBare, whereHelloWasDue } from './connection-errors.js';
 import { DeadlineTimer } from './deadline-timer.js';
 import { FrameWriter, type Written } from './frame-writer.js';
 import { HelloTimer } from './hello-timer.js';
-import { ReadGate } from './read-gate.js';
+import { ReadGate, type ReadGateSettings } from './read-gate.js';
 import { endAndDestroy, endAndReadOn } from './socket-end.js';
 import { Speech } from './speech.js';
 
-export interface ConnectionSettings extends SessionSettings {
-  /** Above this many bytes that wait to be written, a server stops reading here and a client sends no more calls. */
-  readonly maxBufferedBytes: number;
+export interface ConnectionSettings extends SessionSettings, ReadGateSettings {
   /** How long the peer's hello may take, from its first byte. */
   readonly helloTimeoutMs: number;
   /** How long the last bytes of a connection may take to leave before it is cut. */
@@ -80,7 +78,8 @@ export class Connection {
       freed: () => this.#freed(),
       ponged: () => undefined,
     });
-    const gate = new ReadGate(socket, this.session.incoming, this.#starter, settings.maxBufferedBytes);
+    const { incoming } = this.session;
+    const gate = new ReadGate(socket, incoming, this.#starter, settings, (error) => this.#drop(error));
     this.#gate = settings.role === 'server' ? gate : undefined;
     this.#speech = new Speech(speech, {
       chosen: (dialect) => this.#writer.open(dialect),
@@ -119,7 +118,9 @@ export class Connection {
   write(message: Message): number {
     if (this.#isOver) return 0;
     if (message.type === FrameType.ERROR && this.#speech.dialect?.isBare === true) {
-      this.#fail(toldBare(message));
+      // What the transport itself refuses is in the log already.
+      if (message.isTransportError) this.#finish(toldBare(message));
+      else this.#fail(toldBare(message));
       return 0;
     }
     return this.#writer.write(message);
@@ -265,6 +266,7 @@ export class Connection {
   #end(error: UdsError): void {
     this.flush();
     this.#isOver = true;
+    this.#gate?.close();
     this.#helloTimer.disarm();
     this.#deadlineTimer.disarm();
     this.session.close(error);
@@ -281,12 +283,14 @@ export class Connection {
   #flushed(): void {
     this.#watchDeadlines();
     const { dialect } = this.#speech;
-    if (dialect === undefined) return;
-    this.#gate?.narrow(dialect);
-    const limit = this.settings.maxBufferedBytes + this.settings.maxFrameBytes;
-    if (!dialect.mayStopReading || this.socket.writableLength <= limit || this.#error !== undefined) return;
-    this.#error = slowReader(limit);
-    this.close(this.#error);
+    if (dialect !== undefined) this.#gate?.narrow(dialect);
+  }
+
+  /** The connection can't go on, and what waits to be written is not waited for. */
+  #drop(error: UdsError): void {
+    if (this.#isOver || this.#error !== undefined) return;
+    this.#error = error;
+    this.close(error);
   }
 
   #watchDeadlines(): void {

@@ -221,5 +221,7 @@ function settingsOf(options: ResolvedClientOptions): ConstructorParameters<typeo
     maxEvents: FLOOR_EVENTS,
     maxMetadataBytes: 0,
     helloTimeoutMs: options.connectTimeoutMs,
+    // A server's affair.
+    slowReaderTimeoutMs: 0,
   };
 }

@@ -32,7 +32,7 @@ const ENDPOINT_OPTIONS = ['path', 'mode', 'dialects', 'pattern'];
  * The places that `path`, short for one endpoint, or `endpoints` name.
  *
  * @param mode of the endpoints that have none of their own.
- * @throws UsageError INVALID_OPTION, INVALID_PATTERN
+ * @throws UsageError INVALID_OPTION
  */
 export function resolveEndpoints(path: unknown, endpoints: unknown, mode: number): EndpointPlace[] {
   if (endpoints === undefined) return [{ path: pathOf('path', path), mode, dialects: DEFAULT_DIALECTS }];
@@ -74,8 +74,18 @@ function resolveEndpoint(endpoint: unknown, name: string, mode: number): Endpoin
     path: pathOf(`${name}.path`, given.path),
     mode: numberOf({ ...MODE_ROW, default: mode }, `${name}.mode`, given.mode) ?? mode,
     dialects,
-    ...(isRaw && { pattern: patternText(given.pattern) }),
+    ...(isRaw && { pattern: patternOf(`${name}.pattern`, given.pattern) }),
   };
+}
+
+function patternOf(name: string, value: unknown): string {
+  try {
+    const text = value === null ? '' : patternText(value);
+    if (text !== '') return text;
+  } catch {
+    // It has no text.
+  }
+  throw invalid(`Option ${name} must be a pattern as @MessagePattern takes it, got ${show(value)}.`);
 }
 
 function dialectsOf(name: string, value: unknown): readonly DialectName[] {

@@ -134,6 +134,15 @@ export const OPTION_TABLE = [
     says: 'What an Observable may be ahead of its reader before its call fails with STREAM_OVERFLOW.',
   },
   {
+    name: 'slowReaderTimeoutMs',
+    side: 'server',
+    default: 30_000,
+    unit: 'ms',
+    min: 1,
+    max: MAX_TIMEOUT_MS,
+    says: 'How long one write may take to leave, while more than maxBufferedBytes wait for its peer, before the connection is cut.',
+  },
+  {
     name: 'helloTimeoutMs',
     side: 'server',
     default: 5000,

@@ -58,6 +58,8 @@ export interface UdsServerSettings extends UdsSharedOptions {
   readonly maxMetadataBytes?: number;
   /** What an Observable may be ahead of its reader before its call fails with STREAM_OVERFLOW. Default: 1,048,576 bytes; from 1,024 to 1,073,741,824. */
   readonly maxStreamBufferBytes?: number;
+  /** How long one write may take to leave, while more than maxBufferedBytes wait for its peer, before the connection is cut. Default: 30,000 ms; from 1 to 2,147,483,647. */
+  readonly slowReaderTimeoutMs?: number;
   /** How long a client's hello may take, from its first byte. Default: 5,000 ms; from 1 to 2,147,483,647. */
   readonly helloTimeoutMs?: number;
   /** How long an existing socket file is asked who lives there; silence counts as alive. Default: 1,000 ms; from 1 to 2,147,483,647. */

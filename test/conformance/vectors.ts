@@ -44,7 +44,40 @@ interface Vector {
   readonly hex: string;
 }
 
+/** The same in a dialect whose peers choose their ids: as it stands in the text, null where the text names none. No credit. */
+export type TextMessage = Omit<VectorMessage, 'id' | 'credit'> & { readonly id?: unknown };
+
+/** What an end writes in a dialect without a hello: text, or bytes where it is none. */
+export interface TextVector {
+  readonly name: string;
+  readonly says: string;
+  readonly from: 'client' | 'server';
+  readonly text?: string;
+  readonly hex?: string;
+}
+
+export interface TextVectors {
+  readonly valid: readonly (TextVector & { readonly message: TextMessage })[];
+  /** Read as their message, which is written otherwise. */
+  readonly accepted: readonly (TextVector & { readonly message: TextMessage })[];
+  /** `maxFrameBytes` where the limit is the point; of a call `id` is whose it is. */
+  readonly invalid: readonly (TextVector & {
+    readonly code: string;
+    readonly scope: 'connection' | 'call';
+    readonly id?: unknown;
+    readonly maxFrameBytes?: number;
+  })[];
+}
+
 interface Vectors {
+  readonly ndjson: TextVectors;
+  readonly 'nest-json': TextVectors;
+  readonly raw: {
+    readonly valid: readonly (Vector & {
+      readonly from: 'client' | 'server';
+      readonly message: VectorMessage;
+    })[];
+  };
   readonly valid: readonly (Vector & { readonly message: VectorMessage })[];
   /** `scope` is what ends: the connection, or the call alone. */
   readonly invalid: readonly (Vector & { readonly code: string; readonly scope: 'connection' | 'call' })[];
@@ -62,6 +95,17 @@ export function bytesOf(name: string): Buffer {
   );
   if (vector === undefined) throw new Error(`There is no vector ${name}.`);
   return Buffer.from(vector.hex, 'hex');
+}
+
+export function textBytesOf({ text = '', hex }: TextVector): Buffer {
+  return hex === undefined ? Buffer.from(text) : Buffer.from(hex, 'hex');
+}
+
+/** The message that a vector of a text dialect means. */
+export function textMessageFrom({ id, ...rest }: TextMessage): Message {
+  const message = messageFrom({ ...rest, id: 0 });
+  message.peerId = id;
+  return message;
 }
 
 /** The message that a vector means. */
@@ -109,18 +153,29 @@ export function typeName(type: number): TypeName {
 
 /** A message as vectors.json would write it. */
 export function vectorOf(message: Message): VectorMessage {
+  const parts = partsOf(message);
+  const hasCredit = CALLS.includes(parts.type) || parts.type === 'CREDIT';
+  return { ...parts, id: message.id, ...(hasCredit && { credit: message.credit }) };
+}
+
+/** A message as vectors.json would write it in a text dialect: a client reads ids that are its own. */
+export function textVectorOf(message: Message): TextMessage {
+  const { id, peerId } = message;
+  const textId = peerId === undefined && id !== 0 ? id : peerId;
+  return { ...partsOf(message), ...(textId !== undefined && { id: textId }) };
+}
+
+function partsOf(message: Message): Omit<VectorMessage, 'id' | 'credit'> {
   const type = typeName(message.type);
   const { hello } = message;
   return {
     type,
-    id: message.id,
     ...(hello && { hello: vectorHelloOf(hello) }),
     ...(CALLS.includes(type) && {
       timeoutMs: message.timeoutMs,
       pattern: message.pattern,
       metadata: message.metadata ?? null,
     }),
-    ...((CALLS.includes(type) || type === 'CREDIT') && { credit: message.credit }),
     ...(WITH_PAYLOAD.includes(type) && { payload: vectorPayloadOf(message.payload) }),
     ...(message.isEnveloped && { envelope: true }),
     ...(message.isTransportError && { transport: true }),

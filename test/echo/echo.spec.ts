@@ -7,9 +7,10 @@ import { EchoController } from '../../src/echo/echo.controller.js';
 import { EchoClient, type EchoHealth, INVALID_STREAM_ITEMS, MAX_STREAM_COUNT } from '../../src/echo/index.js';
 import { type UdsClientOptions, UdsContext } from '../../src/index.js';
 import { afterThisTest } from '../support/cleanup.js';
-import { serve } from '../support/nest.js';
+import { serve, socketPath } from '../support/nest.js';
 import { rawCall, rawFrame } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
+import { TextPeer } from '../support/text-peer.js';
 import { turns, until } from '../support/wait.js';
 
 /** Tells what came beside the value, and answers only where nobody waits any more. */
@@ -144,6 +145,25 @@ describe('health', () => {
       endpoints: [{ path: expect.any(String), dialects: ['binary', 'ndjson', 'nest-json'], connections: 1 }],
     });
     expect(Number.isInteger(health.uptimeMs)).toBe(true);
+  });
+
+  it('lists each endpoint with the connections that came there, to whoever asks in whatever dialect', async () => {
+    const raw = { path: socketPath(), dialects: ['raw'], pattern: 'echo' } as const;
+    const { path } = await serve([EchoController], { endpoints: [{ path: socketPath() }, raw] });
+    const bytes = await TextPeer.to(raw.path);
+    await bytes.send('x').textComes('x');
+    const lines = await TextPeer.to(path);
+    lines.sendLines({ id: 1, pattern: 'health' });
+    const nest = await TextPeer.to(path);
+    const [answer] = await nest.sendPackets({ pattern: 'health', data: 0, id: '1' }).packetsCome(1);
+    await lines.linesCome(1);
+    const health = await echoClientOf(path).health();
+    expect(health.endpoints).toEqual([
+      { path, dialects: ['binary', 'ndjson', 'nest-json'], connections: 3 },
+      { path: raw.path, dialects: ['raw'], pattern: 'echo', connections: 1 },
+    ]);
+    expect(answer).toMatchObject({ response: { pid: process.pid, version: health.version } });
+    expect(lines.lines).toMatchObject([{ id: 1, response: { pid: process.pid } }]);
   });
 });
 

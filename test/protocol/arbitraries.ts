@@ -16,7 +16,8 @@ export const text = fc.oneof(
   fc.string({ unit: fc.constantFrom('\uFEFF', '\uFFFD', '\u2028', '\0', 'é', '🐢') }),
 );
 
-const brokenText = fc
+/** Text with half a surrogate pair in it. */
+export const brokenText = fc
   .tuple(text, fc.integer({ min: 0xd800, max: 0xdfff }), text)
   .map(([before, half, after]) => before + String.fromCharCode(half) + after)
   .filter((value) => !value.isWellFormed());
@@ -46,7 +47,7 @@ export const payload = fc.oneof(
   fc.tuple(size, fc.constantFrom('a', 'é', '€', '🐢')).map(([length, unit]) => unit.repeat(length)),
 );
 
-const metadata: fc.Arbitrary<Metadata | undefined> = fc.option(
+export const metadata: fc.Arbitrary<Metadata | undefined> = fc.option(
   fc
     .array(fc.tuple(fc.oneof(text, fc.constantFrom('__proto__', 'toString', '')), text), { maxLength: 5 })
     .map((entries) => Object.fromEntries(entries)),
@@ -65,7 +66,7 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   name: text.filter((name) => Buffer.byteLength(name) <= 255),
 });
 
-const wireError = fc.record({ code: text, message: text });
+export const wireError = fc.record({ code: text, message: text });
 
 /** Why an end leaves, where it says so. */
 const reason = fc.option(wireError, { nil: undefined });
@@ -120,3 +121,28 @@ export const opening: fc.Arbitrary<Message> = messageOf(FrameType.CLIENT_HELLO, 
 export const conversation = fc
   .tuple(opening, fc.array(message, { maxLength: 20 }))
   .map(([first, rest]) => [first, ...rest]);
+
+const change = fc.tuple(
+  fc.constantFrom('set', 'flip', 'cut', 'insert', 'double'),
+  fc.nat(),
+  fc.uint8Array({ maxLength: 12 }),
+);
+
+/** A stream with some of its bytes changed, dropped, doubled or put in. */
+export const damaged = (streams: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> =>
+  fc.tuple(streams, fc.array(change, { maxLength: 4 })).map(([stream, changes]) => {
+    let result = stream;
+    for (const [change, where, values] of changes) {
+      const at = where % (result.length + 1);
+      const [before, after] = [result.subarray(0, at), result.subarray(at)];
+      if (change === 'set') result = Buffer.concat([before, values, after.subarray(values.length)]);
+      else if (change === 'cut') result = Buffer.concat([before, after.subarray(values.length)]);
+      else if (change === 'insert') result = Buffer.concat([before, values, after]);
+      else if (change === 'double') result = Buffer.concat([before, before.subarray(-values.length), after]);
+      else if (at < result.length) {
+        result = Buffer.from(result);
+        result[at]! ^= 1 << (values.length % 8);
+      }
+    }
+    return result;
+  });

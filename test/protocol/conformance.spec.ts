@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { bytesOf, messageFrom, vectors } from '../conformance/vectors.js';
 import { BinaryDialect } from '../../src/protocol/dialects/binary.js';
+import { DIALECT_NAMES } from '../../src/protocol/dialects/dialect.js';
 import { ERROR_CODES } from '../../src/protocol/errors.js';
 import { FrameEncoder } from '../../src/protocol/frame-encoder.js';
 import {
@@ -123,9 +124,31 @@ describe('docs/PROTOCOL.md', () => {
     expect(quoted).toEqual(Object.fromEntries(same));
   });
 
+  it.each([
+    ['ndjson', '\n', 10],
+    ['nest-json', '', 5],
+  ] as const)('quotes vectors of %s alone, each as it is', (dialect, end, count) => {
+    const blocks = [...page.matchAll(new RegExp(`^\`\`\`${dialect} ([a-z-]+)\\n(.+)\\n\`\`\`$`, 'gm'))];
+    expect(blocks.length).toBe(page.split(`\`\`\`${dialect}`).length - 1);
+    expect(blocks.length).toBeGreaterThan(count);
+    const quoted = Object.fromEntries(blocks.map(([, name = '', text = '']) => [name, text + end]));
+    const { valid, accepted } = vectors[dialect];
+    const same = [...valid, ...accepted].filter(({ name }) => name in quoted);
+    expect(quoted).toEqual(Object.fromEntries(same.map(({ name, text }) => [name, text])));
+  });
+
   it('names each quoted example in the sentence above it', () => {
-    for (const [, name] of page.matchAll(/^```hex ([a-z-]+)$/gm)) {
+    const quoted = [...page.matchAll(/^```(?:hex|ndjson|nest-json) ([a-z-]+)$/gm)].map(([, name]) => name!);
+    expect(quoted.length).toBeGreaterThan(35);
+    for (const name of quoted) {
       expect(page).toMatch(new RegExp(`^Example (\`[a-z-]+\`, )*\`${name}\``, 'm'));
+    }
+  });
+
+  it('has a section for each dialect, and leads to it from where a connection opens', () => {
+    for (const name of DIALECT_NAMES.filter((each) => each !== 'binary')) {
+      expect(page).toMatch(new RegExp(`^### ${name}$`, 'm'));
+      expect(page).toContain(`[${name}](#${name})`);
     }
   });
 

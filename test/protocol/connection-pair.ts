@@ -1,6 +1,8 @@
 import { typeName } from '../conformance/vectors.js';
 import type { Caller, CallRequest, IncomingCall, OutgoingCall } from '../../src/protocol/call.js';
 import { BinaryDialect } from '../../src/protocol/dialects/binary.js';
+import type { Dialect } from '../../src/protocol/dialects/dialect.js';
+import { NdjsonDialect } from '../../src/protocol/dialects/ndjson.js';
 import { errorOf, ProtocolError, UdsError, type UdsErrorCode } from '../../src/protocol/errors.js';
 import type { FrameType } from '../../src/protocol/frame.js';
 import type { Hello } from '../../src/protocol/hello.js';
@@ -18,7 +20,10 @@ const SETTINGS: Omit<SessionSettings, 'role'> = {
   streamCreditBytes: 1_000,
 };
 
-export type PairOptions = Partial<Omit<SessionSettings, 'role'>>;
+export type PairOptions = Partial<Omit<SessionSettings, 'role'>> & {
+  /** What this end speaks, where it is not binary. */
+  readonly dialect?: Dialect;
+};
 
 /** One end: a session that writes into a dialect, and notes all that it is told. */
 export class End implements SessionSink, SessionOwner {
@@ -35,14 +40,14 @@ export class End implements SessionSink, SessionOwner {
   freedTimes = 0;
   /** Why this end ended the connection. */
   error: UdsError | undefined;
-  readonly dialect: BinaryDialect;
+  readonly dialect: Dialect;
   /** Bytes under way to the other end. */
   wire: Buffer = Buffer.alloc(0);
   #isOver = false;
 
-  constructor(role: 'client' | 'server', options: PairOptions) {
+  constructor(role: 'client' | 'server', { dialect, ...options }: PairOptions) {
     const settings = { ...SETTINGS, ...options, role };
-    this.dialect = new BinaryDialect(settings.maxFrameBytes);
+    this.dialect = dialect ?? new BinaryDialect(settings.maxFrameBytes);
     this.session = new Session(settings, this, this);
   }
 
@@ -50,8 +55,8 @@ export class End implements SessionSink, SessionOwner {
     return this.#isOver ? 0 : this.dialect.encode(message);
   }
 
-  opened(peer: Hello): void {
-    this.peers.push(peer);
+  opened(peer: Hello | undefined): void {
+    if (peer !== undefined) this.peers.push(peer);
   }
 
   called(call: IncomingCall): void {
@@ -229,6 +234,17 @@ export function connect(options?: { client?: PairOptions; server?: PairOptions }
   const pair = new ConnectionPair(options);
   pair.client.session.open();
   return pair.settle();
+}
+
+/** A pair that speaks ndjson. */
+export function connectText(options: { client?: PairOptions; server?: PairOptions } = {}): ConnectionPair {
+  const pair = new ConnectionPair({
+    client: { ...options.client, dialect: new NdjsonDialect(SETTINGS.maxFrameBytes, 'client') },
+    server: { ...options.server, dialect: new NdjsonDialect(SETTINGS.maxFrameBytes, 'server') },
+  });
+  pair.client.session.openWithoutHello();
+  pair.server.session.openWithoutHello();
+  return pair;
 }
 
 /** A message by hand, for what a session would never write. */

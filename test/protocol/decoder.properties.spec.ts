@@ -6,7 +6,7 @@ import { FrameDecoder } from '../../src/protocol/frame-decoder.js';
 import { HEADER_BYTES } from '../../src/protocol/frame.js';
 import { FLOOR_FRAME_BYTES } from '../../src/protocol/hello.js';
 import type { Message } from '../../src/protocol/message.js';
-import { conversation, json, message, text as anyText } from './arbitraries.js';
+import { conversation, damaged, json, message, text as anyText } from './arbitraries.js';
 import { byteByByte, cutAt, MIB, read } from './reading.js';
 
 /** A slow machine runs fewer cases; a failure prints its seed and path, and fails. */
@@ -27,36 +27,6 @@ function write(messages: readonly Message[], dialect = openDialect()): Buffer {
   for (const each of messages) dialect.encode(each);
   return Buffer.concat(dialect.take());
 }
-
-/** A stream with some of its bytes changed, dropped, doubled or put in. */
-const damaged = fc
-  .tuple(
-    conversation.map((messages) => write(messages)),
-    fc.array(
-      fc.tuple(
-        fc.constantFrom('set', 'flip', 'cut', 'insert', 'double'),
-        fc.nat(),
-        fc.uint8Array({ maxLength: 12 }),
-      ),
-      { maxLength: 4 },
-    ),
-  )
-  .map(([stream, changes]) => {
-    let result = stream;
-    for (const [change, where, values] of changes) {
-      const at = where % (result.length + 1);
-      const [before, after] = [result.subarray(0, at), result.subarray(at)];
-      if (change === 'set') result = Buffer.concat([before, values, after.subarray(values.length)]);
-      else if (change === 'cut') result = Buffer.concat([before, after.subarray(values.length)]);
-      else if (change === 'insert') result = Buffer.concat([before, values, after]);
-      else if (change === 'double') result = Buffer.concat([before, before.subarray(-values.length), after]);
-      else if (at < result.length) {
-        result = Buffer.from(result);
-        result[at]! ^= 1 << (values.length % 8);
-      }
-    }
-    return result;
-  });
 
 /** Bytes that begin a frame well, so that random ones get past the header. */
 const framed = fc
@@ -83,7 +53,7 @@ const framed = fc
 const anyBytes = fc.oneof(
   fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array)),
   framed,
-  damaged,
+  damaged(conversation.map((messages) => write(messages))),
 );
 
 describe('any conversation', () => {

@@ -1,42 +1,61 @@
-import { vectorOf, type VectorMessage } from '../conformance/vectors.js';
+import { textVectorOf, type TextMessage, vectorOf, type VectorMessage } from '../conformance/vectors.js';
 import { BinaryDialect } from '../../src/protocol/dialects/binary.js';
-import { ProtocolError } from '../../src/protocol/errors.js';
+import type { Dialect } from '../../src/protocol/dialects/dialect.js';
+import { ProtocolError, type UdsError } from '../../src/protocol/errors.js';
 import type { Message } from '../../src/protocol/message.js';
 
 export const MIB = 1024 ** 2;
 
 /** What a stream of bytes means: its messages, and the code with which it ended where it can't be read on. */
-export interface Reading {
-  readonly messages: readonly (VectorMessage & { readonly fault?: string })[];
+export interface Reading<Meaning = VectorMessage> {
+  readonly messages: readonly (Meaning & { readonly fault?: string })[];
   readonly code: string | undefined;
 }
 
+type Chunks = Iterable<Buffer>;
+
 /** Reads chunks one after the other. Anything thrown that is no ProtocolError is thrown on. */
-export function read(chunks: Iterable<Buffer>, dialect = new BinaryDialect(16 * MIB)): Reading {
-  const messages: Reading['messages'][number][] = [];
+export function read(chunks: Chunks, dialect: Dialect = new BinaryDialect(16 * MIB)): Reading {
+  return readAs(vectorOf, chunks, dialect);
+}
+
+/** The same in a dialect that is text. */
+export function readText(
+  chunks: Chunks,
+  dialect: Dialect,
+  thrown: typeof UdsError = ProtocolError,
+): Reading<TextMessage> {
+  return readAs(textVectorOf, chunks, dialect, thrown);
+}
+
+function readAs<Meaning>(
+  meaningOf: (message: Message) => Meaning,
+  chunks: Chunks,
+  dialect: Dialect,
+  thrown: typeof UdsError = ProtocolError,
+): Reading<Meaning> {
+  const whole: Message[] = [];
+  let code: string | undefined;
   try {
     for (const chunk of chunks) {
       // A copy that is spoiled afterwards, as a socket's chunk may be: nothing may be kept of it.
       const lent = Buffer.from(chunk);
-      const whole: Message[] = [];
       try {
         dialect.decode(lent, (message) => whole.push(message));
       } finally {
         lent.fill(0xee);
-        messages.push(...whole.map(meaningOf));
       }
     }
-    dialect.end();
+    dialect.end((message) => whole.push(message));
   } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    return { messages, code: error.code };
+    if (!(error instanceof thrown)) throw error;
+    ({ code } = error);
   }
-  return { messages, code: undefined };
-}
-
-function meaningOf(message: Message): Reading['messages'][number] {
-  const fault = message.fault?.code;
-  return { ...vectorOf(message), ...(fault !== undefined && { fault }) };
+  const messages = whole.map((message) => {
+    const fault = message.fault?.code;
+    return { ...meaningOf(message), ...(fault !== undefined && { fault }) };
+  });
+  return { messages, code };
 }
 
 export function* byteByByte(bytes: Buffer): Generator<Buffer> {

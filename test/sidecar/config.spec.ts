@@ -34,6 +34,7 @@ describe('the environment', () => {
         maxMetadataBytes: 8192,
         maxStreamBufferBytes: 1_048_576,
         helloTimeoutMs: 5000,
+        slowReaderTimeoutMs: 30_000,
         probeTimeoutMs: 1000,
       },
       log: { levels: ['fatal', 'error', 'warn', 'log'], format: 'text' },

@@ -6,6 +6,7 @@ import { runSidecar } from '../../src/sidecar/sidecar.js';
 import { afterThisTest } from '../support/cleanup.js';
 import { ProcessHost } from '../support/process-host.js';
 import { tempFolder } from '../support/temp.js';
+import { TextPeer } from '../support/text-peer.js';
 
 describe('the sidecar', () => {
   const home = process.cwd();
@@ -23,7 +24,7 @@ describe('the sidecar', () => {
   }
 
   beforeEach(() => {
-    folder = tempFolder({ mayLeave: /^(run|\.env)$/ });
+    folder = tempFolder({ mayLeave: /^(run|raw|\.env)$/ });
     process.chdir(folder);
     stdout = stderr = '';
     capture('stdout', (text) => (stdout += text));
@@ -92,6 +93,60 @@ describe('the sidecar', () => {
     await run({ UDS_PATH: 'run/other.sock' });
     expect(statSync('run/other.sock').mode & 0o777).toBe(0o622);
     expect(Object.keys(process.env).filter((name) => name.startsWith('UDS_'))).toEqual(['UDS_PATH']);
+  });
+
+  it('echoes plain bytes on UDS_RAW_PATH too, under the mode that is set, and says so', async () => {
+    mkdirSync('raw');
+    await run({ UDS_RAW_PATH: 'raw/echo.sock', UDS_MODE: '0660' });
+    expect([statSync('run/echo.sock').mode & 0o777, statSync('raw/echo.sock').mode & 0o777]).toEqual([
+      0o660, 0o660,
+    ]);
+    const message = 'This is the message, This will be echoed back';
+    const peer = await TextPeer.to('raw/echo.sock');
+    await peer.send(message).end().closed();
+    expect(peer.text).toBe(message);
+    expect(await echoOn('run/echo.sock')).toBe('hello');
+    expect(stdout).toContain(`Plain bytes are echoed on ${resolve('raw/echo.sock')}.`);
+  });
+
+  it('tells its endpoints and who is there by health', async () => {
+    mkdirSync('raw');
+    await run({ UDS_RAW_PATH: 'raw/echo.sock' });
+    const raw = await TextPeer.to('raw/echo.sock');
+    await raw.send('x').textComes('x');
+    const client = new EchoClient({ path: 'run/echo.sock' });
+    afterThisTest(() => client.close());
+    expect((await client.health()).endpoints).toEqual([
+      { path: './run/echo.sock', dialects: ['binary', 'ndjson', 'nest-json'], connections: 1 },
+      { path: 'raw/echo.sock', dialects: ['raw'], pattern: 'echo', connections: 1 },
+    ]);
+  });
+
+  it('serves no plain bytes and says nothing of them without UDS_RAW_PATH', async () => {
+    await run({ UDS_RAW_PATH: '' });
+    expect(readdirSync('run')).toEqual(['echo.sock']);
+    expect(stdout).not.toContain('Plain bytes');
+  });
+
+  it('removes both sockets on a signal', async () => {
+    const host = await run({ UDS_RAW_PATH: 'run/raw.sock' });
+    expect(readdirSync('run').sort()).toEqual(['echo.sock', 'raw.sock']);
+    host.emit('SIGTERM');
+    expect(await host.exitCode()).toBe(0);
+    expect(readdirSync('run')).toEqual([]);
+  });
+
+  it('does not start where the raw path can not be had, and leaves no socket', async () => {
+    const host = await run({ UDS_RAW_PATH: 'missing/raw.sock' });
+    expect(host.codes).toEqual([1]);
+    expect(stderr).toMatch(/^DIRECTORY_MISSING: The directory missing does not exist: .*\n$/);
+    expect(readdirSync('run')).toEqual([]);
+  });
+
+  it('does not start where both paths are the same', async () => {
+    const host = await run({ UDS_RAW_PATH: 'run/echo.sock' });
+    expect(host.codes).toEqual([1]);
+    expect(stderr).toMatch(/^INVALID_OPTION: Two of the endpoints have the path .*run\/echo\.sock\.\n$/);
   });
 
   it('logs what LOG_LEVEL asks for', async () => {

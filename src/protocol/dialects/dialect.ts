@@ -27,7 +27,7 @@ export interface Dialect {
    * Reads a chunk and hands over each whole message before the next one is read.
    *
    * @param chunk belongs to the socket: nothing of it is kept once this returns, but for what was copied.
-   * @throws ProtocolError: the connection can't go on.
+   * @throws UdsError: the connection can't go on. A ProtocolError, or what the server said why it ends.
    */
   decode(chunk: Buffer, receive: (message: Message) => void): void;
 

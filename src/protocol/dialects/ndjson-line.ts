@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { errorOf, isWireError, type UdsError } from '../errors.js';
+import { errorOf, isWireError, UdsError } from '../errors.js';
 import { FrameType, MAX_U32 } from '../frame.js';
 import { Message } from '../message.js';
 import {
@@ -18,10 +18,10 @@ const MAX_ID_LENGTH = 256;
 
 /** What a line of a client means; one that can't be read is a request whose `fault` is its answer. */
 export function callOf(line: Line): Message {
-  const { id = null } = line;
+  const { id } = line;
   const hasId = isId(id);
   try {
-    if (id !== null && !hasId)
+    if (id !== undefined && !hasId)
       throw badLine(`id must be a number, or a string of at most ${MAX_ID_LENGTH} characters`);
     if (line['cancel'] === true || line['ping'] === true) {
       if (!hasId) throw badLine('cancel and ping need an id');
@@ -35,7 +35,8 @@ export function callOf(line: Line): Message {
     readMetadata(line, message);
     return message;
   } catch (error) {
-    return unreadable(error as UdsError, hasId ? id : null);
+    if (!(error instanceof UdsError)) throw error;
+    return unreadable(error, hasId ? id : null);
   }
 }
 
@@ -101,7 +102,7 @@ function messageFor(type: number, peerId: unknown): Message {
 }
 
 const isId = (id: unknown): id is string | number =>
-  typeof id === 'number' || (typeof id === 'string' && id.length <= MAX_ID_LENGTH);
+  Number.isFinite(id) || (typeof id === 'string' && id.length <= MAX_ID_LENGTH);
 
 const has = (line: Line, key: string): boolean =>
   line[key] !== undefined || line[`${key}Bytes`] !== undefined;
@@ -110,7 +111,13 @@ const badLine = (reason: string): UdsError => errorOf('BAD_PAYLOAD', `The line c
 
 function patternIn({ pattern }: Line): string {
   if (pattern == null) throw badLine('it names no pattern');
-  return typeof pattern === 'string' ? pattern : JSON.stringify(pattern);
+  if (typeof pattern === 'string') return pattern;
+  try {
+    return JSON.stringify(pattern);
+  } catch {
+    // What JSON.parse takes may be nested deeper than the stack of JSON.stringify.
+    throw badLine('its pattern is nested too deep');
+  }
 }
 
 function timeoutIn({ timeoutMs = 0 }: Line): number {
@@ -136,10 +143,10 @@ function valueIn(line: Line, key: string): unknown {
   if (line[key] !== undefined) throw badLine(`it has both ${key} and ${bytesKey}`);
   if (typeof text !== 'string') throw badLine(`${bytesKey} must be base64`);
   const bytes = Buffer.from(text, 'base64');
-  // Node's reader passes over what is no base64, so the length tells.
+  // Node's reader passes over what is no base64, so the length tells; and it takes another alphabet as well.
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  if (text.length % 4 !== 0 || bytes.length !== (text.length / 4) * 3 - padding)
-    throw badLine(`${bytesKey} must be base64`);
+  const isGood = bytes.length === (text.length / 4) * 3 - padding && !/[-_]/.test(text);
+  if (!isGood) throw badLine(`${bytesKey} must be base64`);
   return bytes;
 }
 

@@ -49,7 +49,8 @@ export class NdjsonDialect implements Dialect {
   end(receive: (message: Message) => void): void {
     const rest = this.#lines.rest();
     if (isBlank(rest)) return;
-    if (!isWhole(rest)) throw errorOf('FRAME_CUT', 'The input ended inside a line.');
+    if (rest[startOf(rest)] === NDJSON_FIRST_BYTE && !isWhole(rest))
+      throw errorOf('FRAME_CUT', 'The input ended inside a line.');
     this.#read(rest, receive);
   }
 

@@ -67,7 +67,9 @@ function callOf(text: string): Message {
   const { id, pattern = '', data, metadata } = packet;
   const message = new Message(id === undefined ? FrameType.EVENT : FrameType.REQUEST, 0);
   message.peerId = id;
-  message.pattern = typeof pattern === 'string' ? pattern : JSON.stringify(pattern);
+  message.pattern = typeof pattern === 'string' ? pattern : textOf(pattern);
+  // So that each answer can name it.
+  if (typeof id === 'object') textOf(id);
   message.payload = data;
   message.credit = message.type === FrameType.REQUEST ? Infinity : 0;
   message.wireBytes = text.length;
@@ -81,6 +83,15 @@ function callOf(text: string): Message {
   return message;
 }
 
+/** The JSON text of what JSON.parse gave, which may be nested deeper than the stack of JSON.stringify. @throws ProtocolError BAD_FRAME */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    throw errorOf('BAD_FRAME', 'The pattern or the id of the packet is nested too deep.');
+  }
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -91,7 +102,7 @@ function parse(text: string): unknown {
 
 /** The packet of an answer, its keys in the order in which Nest writes them; undefined for what has no packet. */
 function packetOf(message: Message): string | undefined {
-  if (message.isEnveloped) return jsonOf(message.payload);
+  if (message.isEnveloped) return packetAsGiven(message.payload);
   const id = `"id":${JSON.stringify(message.peerId)}`;
   switch (message.type) {
     case FrameType.RESPONSE:
@@ -107,6 +118,13 @@ function packetOf(message: Message): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** What the application's serializer made. @throws UsageError UNSERIALIZABLE_PAYLOAD where that is nothing: its call would never end. */
+function packetAsGiven(packet: unknown): string {
+  const json = jsonOf(packet);
+  if (json === undefined) throw errorOf('UNSERIALIZABLE_PAYLOAD', 'The serializer made no packet.');
+  return json;
 }
 
 const isNoHandler = ({ isTransportError, payload }: Message): boolean =>

@@ -50,8 +50,11 @@ export class Client {
     readonly closed: Promise<void>,
   ) {}
 
-  /** @throws UdsError: what `dial` says. */
-  static async connect(path: string, dialect: ClientDialect = 'binary'): Promise<Client> {
+  /**
+   * @param timeoutMs of the question that is to be asked; 0 is none. Connecting takes no longer than that.
+   * @throws UdsError: what `dial` says.
+   */
+  static async connect(path: string, timeoutMs: number, dialect: ClientDialect = 'binary'): Promise<Client> {
     let end: () => void = ignore;
     const closed = new Promise<void>((resolve) => {
       end = resolve;
@@ -64,7 +67,8 @@ export class Client {
       freed: ignore,
       closed: () => end(),
     };
-    const connection = await dial(path, SETTINGS, owner, CONNECT_TIMEOUT_MS, undefined, make(dialect));
+    const limitMs = timeoutMs === 0 ? CONNECT_TIMEOUT_MS : Math.min(CONNECT_TIMEOUT_MS, timeoutMs);
+    const connection = await dial(path, SETTINGS, owner, limitMs, undefined, make(dialect));
     return new Client(connection, closed);
   }
 
@@ -136,6 +140,11 @@ export class Client {
   endInput(): void {
     this.connection.flush();
     this.connection.socket.end();
+  }
+
+  /** What the server has not taken yet. */
+  get waitingBytes(): number {
+    return this.connection.socket.writableLength;
   }
 
   /** Ends with the last call. */

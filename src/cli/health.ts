@@ -5,7 +5,7 @@ import { complain, jsonLine, oneLine, print, reasonOf } from './terminal.js';
 
 export interface HealthOptions {
   readonly timeoutMs: number;
-  readonly json: boolean;
+  readonly json?: true;
 }
 
 /** What a server says of itself. */
@@ -21,10 +21,10 @@ interface Health {
 export async function health(path: string, { timeoutMs, json }: HealthOptions): Promise<number> {
   try {
     const found = await ask(path, timeoutMs);
-    await print(json ? `${jsonLine(found)}\n` : linesOf(found));
+    await print(json === true ? `${jsonLine(found)}\n` : linesOf(found));
     return ExitCode.OK;
   } catch (error) {
-    if (json) await print(`${jsonLine({ status: 'down', error: wireOf(error) })}\n`);
+    if (json === true) await print(`${jsonLine({ status: 'down', error: wireOf(error) })}\n`);
     else complain(reasonOf(error));
     return ExitCode.FAILED;
   }
@@ -33,7 +33,7 @@ export async function health(path: string, { timeoutMs, json }: HealthOptions): 
 const wireOf = (error: unknown): unknown => (error instanceof UdsError ? error.toWire() : error);
 
 async function ask(path: string, timeoutMs: number): Promise<Health> {
-  const client = await Client.connect(path);
+  const client = await Client.connect(path, timeoutMs);
   const { name = '', pid = 0 } = client.server ?? {};
   try {
     const figures = await client.ask({ pattern: 'health', payload: {}, timeoutMs });

@@ -11,7 +11,7 @@ export interface PingOptions {
   readonly intervalSeconds: number;
   readonly sizeBytes: number;
   readonly timeoutMs: number;
-  readonly json: boolean;
+  readonly json?: true;
 }
 
 /** Sends bytes to the echo handler of a server, one echo after the other, and says how long each took. */
@@ -51,7 +51,8 @@ class PingRun {
 
   /** Connects where no connection stands. @throws UdsError */
   async connect(): Promise<Client> {
-    if (this.#client === undefined || this.#client.isOver) this.#client = await Client.connect(this.path);
+    if (this.#client === undefined || this.#client.isOver)
+      this.#client = await Client.connect(this.path, this.options.timeoutMs);
     return this.#client;
   }
 
@@ -82,7 +83,7 @@ class PingRun {
     this.#client?.close();
     const lost = this.#sent - this.#received;
     const { json } = this.options;
-    await print(json ? `${jsonLine(this.#summary())}\n` : this.#summaryLines());
+    await print(json === true ? `${jsonLine(this.#summary())}\n` : this.#summaryLines());
     return lost === 0 ? ExitCode.OK : ExitCode.FAILED;
   }
 
@@ -91,14 +92,16 @@ class PingRun {
     const { name = '', pid = 0 } = this.#client?.server ?? {};
     const who = oneLine(`${this.path} (${name === '' ? '' : `${name}, `}pid ${pid})`);
     await print(
-      json
+      json === true
         ? `${jsonLine({ seq, bytes, timeMs })}\n`
         : `${bytes} bytes from ${who}: seq=${seq} time=${timeMs.toFixed(3)} ms\n`,
     );
   }
 
   async #tellLost(seq: number, reason: string): Promise<void> {
-    await print(this.options.json ? `${jsonLine({ seq, lost: reason })}\n` : `lost: seq=${seq} ${reason}\n`);
+    await print(
+      this.options.json === true ? `${jsonLine({ seq, lost: reason })}\n` : `lost: seq=${seq} ${reason}\n`,
+    );
   }
 
   #summary(): object {
@@ -119,11 +122,10 @@ class PingRun {
 
   #summaryLines(): string {
     const lost = this.#sent - this.#received;
-    const percent = this.#sent === 0 ? 0 : Math.round((lost / this.#sent) * 100);
     const tookMs = Math.round(performance.now() - this.#startedAtMs);
     const lines = [
       `--- ${oneLine(this.path)}`,
-      `${this.#sent} echoes sent, ${this.#received} received, ${percent}% lost, ${tookMs} ms`,
+      `${this.#sent} echoes sent, ${this.#received} received, ${percentOf(lost, this.#sent)}% lost, ${tookMs} ms`,
     ];
     const { min, mean, max } = this.#times;
     const figures = [min, mean, this.#times.percentile(50), this.#times.percentile(99), max];
@@ -142,10 +144,22 @@ class WrongEcho extends Error {}
 const STOPPED = Symbol('stopped');
 
 /** What a promise gives, unless Ctrl-C comes first. */
-function until<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | typeof STOPPED> {
+async function until<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | typeof STOPPED> {
+  let stop: () => void = () => undefined;
   const stopped = new Promise<typeof STOPPED>((resolve) => {
-    if (signal.aborted) resolve(STOPPED);
-    signal.addEventListener('abort', () => resolve(STOPPED), { once: true });
+    stop = () => resolve(STOPPED);
   });
-  return Promise.race([promise, stopped]);
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop);
+  try {
+    return await Promise.race([promise, stopped]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Cut off after two places, so that one that came is never rounded away; and one that was lost is at least something. */
+function percentOf(lost: number, sent: number): number {
+  if (lost === 0) return 0;
+  return Math.max(0.01, Math.floor((lost / sent) * 10_000) / 100);
 }

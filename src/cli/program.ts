@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { ClientDialect } from './client.js';
+import type { HealthOptions } from './health.js';
 import type { SendOptions } from './send.js';
 import { CommandLineError, ExitCode } from './exit-code.js';
 import { complain, endWithOurReader, oneLine } from './terminal.js';
@@ -35,7 +36,14 @@ function programOf(exit: { code: number }): Command {
     .exitOverride()
     .configureOutput({
       outputError: (text) =>
-        complain(`${oneLine(text.replace(/^error: /, '').trim())} (see nest-uds --help)`),
+        complain(
+          `${oneLine(
+            text
+              .replace(/^error: /, '')
+              .trim()
+              .replace(/\s+/g, ' '),
+          )} (see nest-uds --help)`,
+        ),
     })
     .addHelpText(
       'after',
@@ -52,19 +60,19 @@ function addPing(program: Command, exit: { code: number }): void {
     .command('ping')
     .description('send echoes, one after the other, and say how long each took')
     .argument('<path>', 'the socket file')
-    .option('-c, --count <n>', 'how many; without it until Ctrl-C', wholeNumber(1, 1e9), Infinity)
+    .option('-c, --count <n>', 'how many; without it until Ctrl-C', wholeNumber(1, 1e9))
     .option('-i, --interval <seconds>', 'between two echoes', seconds, 1)
     .option('-s, --size <bytes>', 'of each echo', wholeNumber(0, 256 * 1024 ** 2), 56)
     .addOption(timeoutOption(2_000))
-    .option('--json', 'a JSON object a line, the summary last', false)
+    .option('--json', 'a JSON object a line, the summary last')
     .action(
       async (
         path: string,
-        given: { count: number; interval: number; size: number; timeoutMs: number; json: boolean },
+        given: { count?: number; interval: number; size: number; timeoutMs: number; json?: true },
       ) => {
         const { ping } = await import('./ping.js');
-        const { count, interval: intervalSeconds, size: sizeBytes, timeoutMs, json } = given;
-        exit.code = await ping(path, { count, intervalSeconds, sizeBytes, timeoutMs, json });
+        const { count = Infinity, interval, size, ...rest } = given;
+        exit.code = await ping(path, { count, intervalSeconds: interval, sizeBytes: size, ...rest });
       },
     );
 }
@@ -80,7 +88,7 @@ function addSend(program: Command, exit: { code: number }): void {
       'the payload as JSON, or - to read it from the standard input; with --dialect raw plain text',
     )
     .option('--bytes <file>', 'send the bytes of a file; - is the standard input')
-    .option('--event', 'send an event: nobody answers', false)
+    .option('--event', 'send an event: nobody answers')
     .option('--metadata <key=value>', 'travels beside the payload; may be repeated', addMetadata)
     .addOption(timeoutOption(30_000))
     .addOption(new Option('--dialect <name>', 'what is spoken').choices(DIALECTS).default('binary'))
@@ -98,8 +106,8 @@ function addHealth(program: Command, exit: { code: number }): void {
     .description('say whether a server answers, and its figures; exits with 1 where it does not')
     .argument('<path>', 'the socket file')
     .addOption(timeoutOption(2_000))
-    .option('--json', 'one JSON object', false)
-    .action(async (path: string, given: { timeoutMs: number; json: boolean }) => {
+    .option('--json', 'one JSON object')
+    .action(async (path: string, given: HealthOptions) => {
       const { health } = await import('./health.js');
       exit.code = await health(path, given);
     });

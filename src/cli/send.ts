@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import type { Caller, OutgoingCall } from '../protocol/call.js';
+import { errorOf } from '../protocol/errors.js';
 import type { Metadata } from '../protocol/payload-codec.js';
 import { Client, type ClientDialect, type Question } from './client.js';
 import { CommandLineError, ExitCode } from './exit-code.js';
@@ -9,7 +10,7 @@ import { complain, jsonLine, print, reasonOf } from './terminal.js';
 export interface SendOptions {
   /** A file whose bytes are the payload; `-` is the standard input. */
   readonly bytes?: string;
-  readonly event: boolean;
+  readonly event?: true;
   readonly metadata?: Metadata;
   readonly timeoutMs: number;
   readonly dialect: ClientDialect;
@@ -27,9 +28,10 @@ export async function send(
 ): Promise<number> {
   const question = await questionOf(pattern, data, options);
   try {
-    const client = await Client.connect(path, options.dialect);
-    if (options.event) await client.emit(question);
-    const code = options.event ? ExitCode.OK : await new Sending(client, options.dialect).run(question);
+    const client = await Client.connect(path, options.timeoutMs, options.dialect);
+    if (options.event === true) await client.emit(question);
+    const code =
+      options.event === true ? ExitCode.OK : await new Sending(client, options.dialect).run(question);
     client.leave();
     await client.closed;
     return code;
@@ -51,7 +53,7 @@ async function questionOf(
     const bytes = await bytesOf(data, options);
     return { pattern, payload: bytes ?? (await valueOf(data)), metadata, timeoutMs };
   }
-  if (event || metadata !== undefined) {
+  if (event === true || metadata !== undefined) {
     throw new CommandLineError('Raw bytes carry no event and no metadata: leave --event and --metadata out.');
   }
   // Nothing names a pattern on the wire: one that is given all the same is not sent.
@@ -106,6 +108,9 @@ function jsonOf(text: string): unknown {
 /** One request, from its first byte to its last answer. */
 class Sending implements Caller {
   #call: OutgoingCall | undefined;
+  #hasQuestion = false;
+  #hasAnswer = false;
+  #unprinted = 0;
   #finish: (code: number) => void = () => undefined;
   /** Prints one after the other. */
   #printed: Promise<void> = Promise.resolve();
@@ -121,27 +126,34 @@ class Sending implements Caller {
     process.once('SIGINT', this.#interrupted);
     const code = await new Promise<number>((resolve) => {
       this.#finish = resolve;
+      this.#hasQuestion = !Buffer.isBuffer(question.payload) || question.payload.length > 0;
       this.#call = this.client.request(question, this);
       // All that can be said in raw was said; the answers end with the server's output.
       if (this.dialect === 'raw') this.client.endInput();
     });
     process.off('SIGINT', this.#interrupted);
-    await this.#printed;
+    // Whoever interrupts does not wait for a reader of the output either.
+    if (code !== ExitCode.INTERRUPTED) await this.#printed;
     return code;
   }
 
   next(value: unknown, _isEnveloped: boolean, wireBytes: number): void {
+    this.#hasAnswer = true;
+    this.#unprinted += 1;
     const printed = this.#print(value);
     if (this.dialect !== 'binary') this.client.pause();
     void printed.then(() => {
+      this.#unprinted -= 1;
       if (this.#call !== undefined) this.client.consume(this.#call, wireBytes);
-      if (this.dialect !== 'binary') this.client.resume();
+      if (this.dialect !== 'binary' && this.#unprinted === 0) this.client.resume();
     });
   }
 
   end(value: unknown): void {
     if (value !== undefined) void this.#print(value);
-    this.#finish(ExitCode.OK);
+    const fault = this.dialect === 'raw' ? this.#faultOfRaw() : undefined;
+    if (fault === undefined) this.#finish(ExitCode.OK);
+    else this.fail(errorOf('CONNECTION_LOST', fault));
   }
 
   fail(error: unknown): void {
@@ -156,6 +168,13 @@ class Sending implements Caller {
       this.#printed = this.#printed.then(() => print(shown));
     }
     return this.#printed;
+  }
+
+  /** Raw bytes have no form for an error: what the end of the connection tells. */
+  #faultOfRaw(): string | undefined {
+    if (this.client.waitingBytes > 0) return 'The server ended before it had taken all that was sent.';
+    if (this.#hasAnswer || !this.#hasQuestion) return undefined;
+    return 'No answer came: the handler failed or gives none, or the server does not serve raw bytes there.';
   }
 
   #interrupt(): void {

@@ -34,4 +34,6 @@ export function endWithOurReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
+  // Nobody can be told of a complaint that nobody reads: the exit code stays.
+  process.stderr.on('error', () => undefined);
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { itWith } from '../interop/programs.js';
 import { tempFolder } from '../support/temp.js';
 
 const page = readFileSync('README.md', 'utf8');
@@ -43,8 +44,12 @@ function makeProject(folder: string): void {
 }
 
 /** Starts a server and waits until its socket file is there. */
-async function serve(folder: string, args: string[], readyLine: RegExp): Promise<ChildProcess> {
-  const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+async function serve(folder: string, args: string[], readyLine: RegExp, env = {}): Promise<ChildProcess> {
+  const child = spawn(process.execPath, args, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   for await (const line of createInterface({ input: child.stdout })) {
     if (readyLine.test(line)) break;
   }
@@ -75,6 +80,7 @@ describe('README', () => {
       'history.ts',
       'options-of-a-call.ts',
       'prices.ts',
+      'tcp-client.ts',
     ]);
   });
 
@@ -98,12 +104,54 @@ describe('README', () => {
     });
   });
 
-  test('talks to the sidecar with the typed client', async () => {
-    const sidecar = await serve(folder, [resolve('dist/main.js')], /echo\.sock/);
-    const { stdout } = await run(process.execPath, ['greeter.js'], { cwd: folder });
-    await stop(sidecar);
-    expect(stdout).toMatch(/^hello\na\nb$/m);
-    expect(existsSync(join(folder, 'run/echo.sock'))).toBe(false);
+  describe('beside the sidecar', () => {
+    let sidecar: ChildProcess;
+    beforeAll(async () => {
+      const env = { UDS_RAW_PATH: './run/raw.sock' };
+      sidecar = await serve(folder, [resolve('dist/main.js')], /raw\.sock/, env);
+    });
+    afterAll(async () => {
+      await stop(sidecar);
+      expect(readdirSync(join(folder, 'run'))).toEqual([]);
+    });
+
+    test('talks to it with the typed client', async () => {
+      const { stdout } = await run(process.execPath, ['greeter.js'], { cwd: folder });
+      expect(stdout).toMatch(/^hello\na\nb$/m);
+    });
+
+    test("talks to it with Nest's own client", async () => {
+      const { stdout } = await run(process.execPath, ['tcp-client.js'], { cwd: folder });
+      expect(stdout).toBe('hello\n');
+    });
+
+    itWith('nc')('echoes by nc in one line, as JSON and as plain bytes', async () => {
+      const [line] = /^echo '.*nc .*$/m.exec(page) ?? [''];
+      const [, answer] = /prints `(\{"id".*\})`/.exec(page) ?? [];
+      expect((await run('sh', ['-c', line], { cwd: folder })).stdout).toBe(`${answer}\n`);
+      const [, bytes = ''] = /`(printf hello \| nc .*?)`/.exec(page) ?? [];
+      expect((await run('sh', ['-c', bytes], { cwd: folder })).stdout).toBe('hello');
+    });
+
+    itWith('python3')('echoes by Python in ten lines', async () => {
+      const [, program = ''] = /```python\n(.*?)```/s.exec(page) ?? [];
+      expect(program.trim().split('\n').length).toBeLessThanOrEqual(10);
+      writeFileSync(join(folder, 'echo.py'), program);
+      const [, command = ''] = /`(python3 echo\.py .*?)` prints `hello`/.exec(page) ?? [];
+      expect((await run('sh', ['-c', command], { cwd: folder })).stdout).toBe('hello\n');
+    });
+
+    const commands = [...page.matchAll(/^npm run -s cli -- (.*)$/gm)].map(([, rest]) => String(rest));
+    test('shows each command of the command line', () => {
+      expect(commands.map((command) => command.split(' ')[0])).toEqual(['ping', 'send', 'health']);
+    });
+
+    test.each(commands)('runs nest-uds %s', async (command) => {
+      const program = `'${process.execPath}' '${resolve('dist/cli/main.js')}'`;
+      const { stdout, stderr } = await run('sh', ['-c', `${program} ${command}`], { cwd: folder });
+      expect(stderr).toBe('');
+      expect(stdout).toMatch(/ 0% lost|^\{"hello":"world"\}$|^up: echo/m);
+    });
   });
 
   test('names no file that is not there', () => {

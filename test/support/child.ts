@@ -1,6 +1,8 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { Buffer } from 'node:buffer';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { afterThisTest } from './cleanup.js';
 
 /** Far above what any process here takes, on a machine that is busy with other things too. */
@@ -11,25 +13,40 @@ interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A process group of its own, as a terminal gives to what it runs. */
   readonly ownGroup?: boolean;
+  /** A standard input that the test writes; without it there is none. */
+  readonly hasInput?: boolean;
 }
+
+type StartedProcess = ChildProcess & {
+  readonly stdin: Writable | null;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+};
 
 /** A real process, its output kept. Killed after the test, with its group where it has one of its own. */
 export class Child {
   stdout = '';
   stderr = '';
-  readonly #process: ChildProcessByStdio<null, Readable, Readable>;
+  #output: Buffer[] = [];
+  readonly #process: StartedProcess;
   readonly #closed: Promise<unknown>;
   #end: number | string | undefined;
 
   constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
-    const { cwd, env = {}, ownGroup = false } = options;
+    const { cwd, env = {}, ownGroup = false, hasInput = false } = options;
     this.#process = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
       detached: ownGroup,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    }) as StartedProcess;
+    // It may end before it has read all of its input.
+    this.#process.stdin?.on('error', () => undefined);
+    const decoder = new StringDecoder('utf8');
+    this.#process.stdout.on('data', (chunk: Buffer) => {
+      this.#output.push(chunk);
+      this.stdout += decoder.write(chunk);
     });
-    this.#process.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.#process.on('close', (code, signal) => (this.#end = code ?? signal ?? undefined));
     this.#closed = once(this.#process, 'close', { signal: AbortSignal.timeout(LIMIT_MS) });
@@ -46,6 +63,24 @@ export class Child {
     return this.#process.pid!;
   }
 
+  /** The standard output, byte for byte. */
+  get output(): Buffer {
+    const all = Buffer.concat(this.#output);
+    this.#output = [all];
+    return all;
+  }
+
+  write(input: string | Uint8Array): this {
+    this.#process.stdin?.write(input);
+    return this;
+  }
+
+  /** Says the end of its input, as Ctrl-D does. */
+  endInput(): this {
+    this.#process.stdin?.end();
+    return this;
+  }
+
   signal(signal: NodeJS.Signals, wholeGroup = false): void {
     if (this.#end === undefined) process.kill(wholeGroup ? -this.pid : this.pid, signal);
   }
@@ -53,6 +88,29 @@ export class Child {
   /** Reads no more of it, as `| head` does. */
   closeStdout(): void {
     this.#process.stdout.destroy();
+  }
+
+  closeStderr(): void {
+    this.#process.stderr.destroy();
+  }
+
+  /** Reads no more of its standard output for now. */
+  pauseStdout(): this {
+    this.#process.stdout.pause();
+    return this;
+  }
+
+  resumeStdout(): this {
+    this.#process.stdout.resume();
+    return this;
+  }
+
+  /** Reads one more piece of the standard output, and then no more for now. */
+  async readOnce(): Promise<void> {
+    const read = once(this.#process.stdout, 'data');
+    this.resumeStdout();
+    await Promise.race([read, this.#closed]);
+    this.pauseStdout();
   }
 
   /** Waits until the standard output matches. */

@@ -71,8 +71,8 @@ module.exports = {
     forbidden('resolvable', 'the import leads nowhere', { path: '^(src|test)/' }, { couldNotResolve: true }),
     forbidden(
       'no-dev-dependency-in-src',
-      'a consumer has dependencies and peers alone',
-      { path: '^src/' },
+      'a consumer has dependencies and peers alone; the command line is bundled with what it needs',
+      { path: '^src/', pathNot: '^src/cli/' },
       {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
         dependencyTypesNot: ['npm', 'npm-peer', 'type-only'],

@@ -11,7 +11,7 @@ const ROUNDS = 15;
 const LIMIT_MS = 60;
 const ATTEMPTS = 3;
 const DIST = new URL('../dist/', import.meta.url).pathname;
-const CLI = join(DIST, 'cli/main.js');
+const CLI = join(DIST, 'cli/main.cjs');
 
 const folder = await mkdtemp(join(tmpdir(), 'uds-bench-'));
 const path = join(folder, 'u');

@@ -17,7 +17,8 @@ export interface PingOptions {
 /** Sends bytes to the echo handler of a server, one echo after the other, and says how long each took. */
 export async function ping(path: string, options: PingOptions): Promise<number> {
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
+  // Not once: npm hands a Ctrl-C on, so that it comes twice.
+  process.on('SIGINT', () => stop.abort());
   const run = new PingRun(path, options);
   try {
     await run.connect();
@@ -29,7 +30,10 @@ export async function ping(path: string, options: PingOptions): Promise<number> 
     await run.echo(sequence, stop.signal);
     if (sequence < options.count) await pause(options.intervalSeconds, stop.signal);
   }
-  return await run.end();
+  const code = await run.end();
+  // A process that ends by itself gives the second one back to the system too early.
+  if (stop.signal.aborted) process.stdout.write('', () => process.exit(code));
+  return code;
 }
 
 /** The next echo is due, or nobody waits for it any more. */

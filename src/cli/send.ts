@@ -123,7 +123,8 @@ class Sending implements Caller {
 
   /** Resolves with the exit code. */
   async run(question: Question): Promise<number> {
-    process.once('SIGINT', this.#interrupted);
+    // Not once: npm hands a Ctrl-C on, so that it comes twice.
+    process.on('SIGINT', this.#interrupted);
     const code = await new Promise<number>((resolve) => {
       this.#finish = resolve;
       this.#hasQuestion = !Buffer.isBuffer(question.payload) || question.payload.length > 0;
@@ -131,7 +132,6 @@ class Sending implements Caller {
       // All that can be said in raw was said; the answers end with the server's output.
       if (this.dialect === 'raw') this.client.endInput();
     });
-    process.off('SIGINT', this.#interrupted);
     // Whoever interrupts does not wait for a reader of the output either.
     if (code !== ExitCode.INTERRUPTED) await this.#printed;
     return code;

@@ -10,7 +10,7 @@ interface Cause {
   readonly advice: string;
 }
 
-const START = 'Start the server there, or correct the option path.';
+const START = 'Start the server there, or correct the path.';
 
 /** What each errno of connect(2) on a Unix socket means, and what to do. Seen on Linux with Node 20 to 26. */
 const CAUSES: Readonly<Record<string, Cause>> = {
@@ -157,7 +157,7 @@ function helloError(path: string, error: UdsError | undefined): UdsError {
   if (error?.code === 'BAD_HELLO') {
     return errorOf(
       'BAD_HELLO',
-      `What answers at ${path} does not speak nest-uds: correct the option path.`,
+      `What answers at ${path} does not speak nest-uds, or not the dialect that is asked for: correct the path.`,
       error,
     );
   }

@@ -4,7 +4,7 @@ import { Child, startNode } from '../support/child.js';
 import { tempFolder } from '../support/temp.js';
 
 /** The program as it is published: one file that the build makes. */
-export const CLI = resolve('dist/cli/main.js');
+export const CLI = resolve('dist/cli/main.cjs');
 const SIDECAR = resolve('dist/main.js');
 const READY = /Echo is served on (\S+) \(pid (\d+)\)/;
 

@@ -147,7 +147,7 @@ describe('README', () => {
     });
 
     test.each(commands)('runs nest-uds %s', async (command) => {
-      const program = `'${process.execPath}' '${resolve('dist/cli/main.js')}'`;
+      const program = `'${process.execPath}' '${resolve('dist/cli/main.cjs')}'`;
       const { stdout, stderr } = await run('sh', ['-c', `${program} ${command}`], { cwd: folder });
       expect(stderr).toBe('');
       expect(stdout).toMatch(/ 0% lost|^\{"hello":"world"\}$|^up: echo/m);

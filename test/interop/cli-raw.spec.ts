@@ -8,7 +8,7 @@ import { tempFolder } from '../support/temp.js';
 import { itWith, Program, runPython } from './programs.js';
 
 const itPython = itWith('python3');
-const CLI = resolve('dist/cli/main.js');
+const CLI = resolve('dist/cli/main.cjs');
 const MESSAGE = 'This is the message, This will be echoed back';
 
 let path: string;

@@ -47,7 +47,7 @@ function programOf(exit: { code: number }): Command {
     })
     .addHelpText(
       'after',
-      '\nExit codes: 0 all is well; 1 the call failed or the server was not reached; 2 the command line is wrong; 130 Ctrl-C.',
+      '\nExit codes: 0 all is well; 1 the call failed or the server was not reached; 2 the command line is wrong; 130 Ctrl-C during send.',
     );
   addPing(program, exit);
   addSend(program, exit);
@@ -58,7 +58,9 @@ function programOf(exit: { code: number }): Command {
 function addPing(program: Command, exit: { code: number }): void {
   program
     .command('ping')
-    .description('send echoes, one after the other, and say how long each took')
+    .description(
+      'send echoes to the handler of the pattern echo, one after the other, and say how long each took',
+    )
     .argument('<path>', 'the socket file')
     .option('-c, --count <n>', 'how many; without it until Ctrl-C', wholeNumber(1, 1e9))
     .option('-i, --interval <seconds>', 'between two echoes', seconds, 1)
@@ -88,7 +90,7 @@ function addSend(program: Command, exit: { code: number }): void {
       'the payload as JSON, or - to read it from the standard input; with --dialect raw plain text',
     )
     .option('--bytes <file>', 'send the bytes of a file; - is the standard input')
-    .option('--event', 'send an event: nobody answers')
+    .option('--event', 'send an event: nobody answers, not even whether a handler has it')
     .option('--metadata <key=value>', 'travels beside the payload; may be repeated', addMetadata)
     .addOption(timeoutOption(30_000))
     .addOption(new Option('--dialect <name>', 'what is spoken').choices(DIALECTS).default('binary'))

@@ -100,7 +100,7 @@ function jsonOf(text: string): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     throw new CommandLineError(
-      `The payload is no JSON: ${jsonLine(text.slice(0, 60))}. A string needs its quotes, as in '"hello"'.`,
+      `The payload is no JSON: ${jsonLine(text.slice(0, 60))}. Strings and keys need double quotes, and the whole single ones: '"hello"'.`,
     );
   }
 }

@@ -90,12 +90,11 @@ function patternOf(name: string, value: unknown): string {
 
 function dialectsOf(name: string, value: unknown): readonly DialectName[] {
   if (value === undefined) return DEFAULT_DIALECTS;
-  const isGood =
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((each) => DIALECT_NAMES.includes(each as DialectName));
-  if (isGood) return [...new Set(value as DialectName[])];
-  throw invalid(`Option ${name} must be an array of ${DIALECT_NAMES.join(', ')}, got ${show(value)}.`);
+  const given: readonly unknown[] = Array.isArray(value) ? value : [];
+  const unknown = given.find((each) => !DIALECT_NAMES.includes(each as DialectName));
+  if (given.length > 0 && unknown === undefined) return [...new Set(given as DialectName[])];
+  const what = given.length > 0 ? `${show(unknown)} among them` : Array.isArray(value) ? 'none' : show(value);
+  throw invalid(`Option ${name} must be an array of ${DIALECT_NAMES.join(', ')}, got ${what}.`);
 }
 
 const invalid = (message: string): UdsError => errorOf('INVALID_OPTION', message);

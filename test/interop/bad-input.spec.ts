@@ -75,7 +75,6 @@ const EVENT = packetOf({ pattern: 'noted', data: 1 });
 const BAD: [says: string, sent: string | Uint8Array, code: string, back: RegExp][] = [
   ['a request of HTTP', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', 'UNKNOWN_DIALECT', NOTHING],
   ['a greeting of TLS', Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0]), 'UNKNOWN_DIALECT', NOTHING],
-  ['an empty line first', '\n{"id":1,"pattern":"echo"}\n', 'UNKNOWN_DIALECT', NOTHING],
   ['half a line', '{"id":1,"pattern":"ec', 'FRAME_CUT', lastLine('FRAME_CUT')],
   ['a line that is text', '{"pattern":"noted"}\nhello\n', 'BAD_FRAME', lastLine('BAD_FRAME')],
   ['a line without its quotes', '{id:1}\n', 'BAD_PAYLOAD', lastLine('BAD_PAYLOAD')],

@@ -1,6 +1,6 @@
 import { BINARY_FIRST_BYTE, BinaryDialect } from './binary.js';
 import type { Dialect, DialectName } from './dialect.js';
-import { NDJSON_FIRST_BYTE, NdjsonDialect } from './ndjson.js';
+import { beginsLine, NdjsonDialect } from './ndjson.js';
 import { isDigit, NestJsonDialect } from './nest-json.js';
 import { RawDialect } from './raw.js';
 
@@ -21,7 +21,7 @@ export class DialectMenu {
     const { pattern, maxFrameBytes } = this.settings;
     if (pattern !== undefined) return new RawDialect(pattern);
     if (firstByte === BINARY_FIRST_BYTE) return new BinaryDialect(maxFrameBytes);
-    if (firstByte === NDJSON_FIRST_BYTE) return new NdjsonDialect(maxFrameBytes, 'server');
+    if (beginsLine(firstByte)) return new NdjsonDialect(maxFrameBytes, 'server');
     return isDigit(firstByte) ? new NestJsonDialect(maxFrameBytes) : undefined;
   }
 

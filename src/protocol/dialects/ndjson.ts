@@ -7,10 +7,15 @@ import { TextPacker } from '../text-packer.js';
 import type { Dialect } from './dialect.js';
 import { answerOf, callOf, type Line, lineOf, unreadable } from './ndjson-line.js';
 
-/** The first byte of a connection in this dialect, and of each line that is not blank. */
-export const NDJSON_FIRST_BYTE = 0x7b; // {
+/** What each line that is not blank begins with. */
+const OPENING_BRACE = 0x7b;
 
 const SPACES = [0x20, 0x09, 0x0d];
+const NEWLINE = 0x0a;
+
+/** Whether a connection that begins with this byte speaks in lines: an object, or blanks before one. */
+export const beginsLine = (byte: number): boolean =>
+  byte === OPENING_BRACE || byte === NEWLINE || SPACES.includes(byte);
 
 /** One JSON object a line (docs/PROTOCOL.md, "ndjson"). */
 export class NdjsonDialect implements Dialect {
@@ -49,7 +54,7 @@ export class NdjsonDialect implements Dialect {
   end(receive: (message: Message) => void): void {
     const rest = this.#lines.rest();
     if (isBlank(rest)) return;
-    if (rest[startOf(rest)] === NDJSON_FIRST_BYTE && !isWhole(rest))
+    if (rest[startOf(rest)] === OPENING_BRACE && !isWhole(rest))
       throw errorOf('FRAME_CUT', 'The input ended inside a line.');
     this.#read(rest, receive);
   }
@@ -70,7 +75,7 @@ export class NdjsonDialect implements Dialect {
   #read(line: Buffer, receive: (message: Message) => void): void {
     const start = startOf(line);
     if (start === line.length) return;
-    if (line[start] !== NDJSON_FIRST_BYTE)
+    if (line[start] !== OPENING_BRACE)
       throw errorOf('BAD_FRAME', 'A line must be a JSON object, and begin with "{".');
     const message = this.#messageOf(line, start);
     if (message === undefined) return;

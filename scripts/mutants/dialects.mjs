@@ -299,4 +299,22 @@ export const dialects = [
       name: 'ends its line of ndjson alone',
     },
   ]),
+  ...group('test/net/bad-text-input.spec.ts', [
+    {
+      says: 'an id that no answer has room for ends its connection, and not the server',
+      file: 'src/protocol/dialects/nest-json.ts',
+      from: '  checkId(id);',
+      to: '',
+      name: 'an id that no answer has room for',
+    },
+  ]),
+  ...group('test/net/end-of-input.spec.ts', [
+    {
+      says: 'a peer that breaks the dialect while the server closes is cut in time',
+      file: 'src/net/listener.ts',
+      from: 'connection.isOver && connection.socket.closed &&',
+      to: 'connection.isOver &&',
+      name: 'takes no longer than closeTimeoutMs',
+    },
+  ]),
 ];

@@ -14,7 +14,7 @@ interface Health {
   readonly name: string;
   readonly pid: number;
   /** What its handler of the pattern `health` answered; undefined where it has none. */
-  readonly figures: Readonly<Record<string, unknown>> | undefined;
+  readonly figures: unknown;
 }
 
 /** Asks whether a server answers, and for its figures where it has a handler for them. */
@@ -37,7 +37,7 @@ async function ask(path: string, timeoutMs: number): Promise<Health> {
   const { name = '', pid = 0 } = client.server ?? {};
   try {
     const figures = await client.ask({ pattern: 'health', payload: {}, timeoutMs });
-    return { status: 'up', name, pid, figures: figures as Health['figures'] };
+    return { status: 'up', name, pid, figures };
   } catch (error) {
     // An application need not have such a handler; it has answered all the same.
     if (error instanceof UdsError && error.code === 'NO_HANDLER')
@@ -50,8 +50,8 @@ async function ask(path: string, timeoutMs: number): Promise<Health> {
 
 function linesOf({ name, pid, figures }: Health): string {
   const who = oneLine(name === '' ? `pid ${pid}` : `${name}, pid ${pid}`);
-  if (typeof figures !== 'object')
-    return `up: ${who}; it has no handler for the pattern health, so no figures\n`;
+  if (figures === undefined) return `up: ${who}; it has no handler for the pattern health, so no figures\n`;
+  if (!isRecord(figures)) return `up: ${who}; its handler for the pattern health gave no figures\n`;
   const rows = Object.entries(figures).filter(([key]) => key !== 'endpoints' && key !== 'pid');
   const lines = [`up: ${who}`, ...rows.map(([key, value]) => `  ${oneLine(key)}: ${jsonLine(value)}`)];
   const { endpoints } = figures;
@@ -59,3 +59,6 @@ function linesOf({ name, pid, figures }: Health): string {
     lines.push('  endpoints:', ...endpoints.map((each) => `    ${jsonLine(each)}`));
   return `${lines.join('\n')}\n`;
 }
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  Object.prototype.toString.call(value) === '[object Object]';

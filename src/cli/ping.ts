@@ -3,7 +3,7 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from './client.js';
 import { ExitCode } from './exit-code.js';
-import { complain, jsonLine, oneLine, print, reasonOf } from './terminal.js';
+import { complain, exitSoon, jsonLine, oneLine, print, reasonOf } from './terminal.js';
 
 export interface PingOptions {
   /** Infinity until Ctrl-C. */
@@ -18,7 +18,10 @@ export interface PingOptions {
 export async function ping(path: string, options: PingOptions): Promise<number> {
   const stop = new AbortController();
   // Not once: npm hands a Ctrl-C on, so that it comes twice.
-  process.on('SIGINT', () => stop.abort());
+  process.on('SIGINT', () => {
+    stop.abort();
+    exitSoon(ExitCode.INTERRUPTED);
+  });
   const run = new PingRun(path, options);
   try {
     await run.connect();

@@ -5,7 +5,7 @@ import { errorOf } from '../protocol/errors.js';
 import type { Metadata } from '../protocol/payload-codec.js';
 import { Client, type ClientDialect, type Question } from './client.js';
 import { CommandLineError, ExitCode } from './exit-code.js';
-import { complain, jsonLine, print, reasonOf } from './terminal.js';
+import { complain, exitSoon, jsonLine, print, reasonOf } from './terminal.js';
 
 export interface SendOptions {
   /** A file whose bytes are the payload; `-` is the standard input. */
@@ -163,9 +163,13 @@ class Sending implements Caller {
 
   /** Bytes as they are, anything else as a line of JSON; a value that is none is no line. */
   #print(value: unknown): Promise<void> {
-    if (value !== undefined) {
+    if (value === undefined) return this.#printed;
+    try {
       const shown = Buffer.isBuffer(value) ? value : `${jsonLine(value)}\n`;
       this.#printed = this.#printed.then(() => print(shown));
+    } catch (error) {
+      if (this.#call !== undefined) this.client.cancel(this.#call);
+      this.fail(error);
     }
     return this.#printed;
   }
@@ -180,5 +184,6 @@ class Sending implements Caller {
   #interrupt(): void {
     if (this.#call !== undefined) this.client.cancel(this.#call);
     this.#finish(ExitCode.INTERRUPTED);
+    exitSoon(ExitCode.INTERRUPTED);
   }
 }

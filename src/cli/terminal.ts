@@ -1,22 +1,34 @@
 import { once } from 'node:events';
-import { UdsError } from '../protocol/errors.js';
+import { errorOf, UdsError } from '../protocol/errors.js';
 
-/** What a terminal might take for a command: control characters, of which JSON escapes the first 32 alone. */
+/** What a terminal might take for a command, of which JSON escapes the first 32 alone; and what turns a line around. */
 // eslint-disable-next-line no-control-regex -- they are what is meant
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+
+const PATIENCE_MS = 500;
 
 const escape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** A text as one line, whatever a peer put into it. */
 export const oneLine = (text: string): string => text.replace(CONTROL, escape);
 
-/** A value as one line of JSON. */
-export const jsonLine = (value: unknown): string => oneLine(JSON.stringify(value ?? null));
+/** A value as one line of JSON. @throws RemoteError BAD_PAYLOAD for one that came and can't be written again */
+export function jsonLine(value: unknown): string {
+  try {
+    return oneLine(JSON.stringify(value ?? null));
+  } catch {
+    throw errorOf('BAD_PAYLOAD', 'The answer is nested too deep to be printed.');
+  }
+}
 
 /** Why something failed, in one line: a UdsError with its code; what a handler failed with as its JSON. */
 export function reasonOf(error: unknown): string {
   if (error instanceof UdsError) return oneLine(`${error.code}: ${error.message}`);
-  return `The handler failed: ${jsonLine(error)}`;
+  try {
+    return `The handler failed: ${jsonLine(error)}`;
+  } catch {
+    return 'The handler failed with something that is nested too deep to be printed.';
+  }
 }
 
 /** Says on the standard error output why the command failed. */
@@ -36,4 +48,9 @@ export function endWithOurReader(): void {
   });
   // Nobody can be told of a complaint that nobody reads: the exit code stays.
   process.stderr.on('error', () => undefined);
+}
+
+/** A Ctrl-C must not wait for a reader of the output that takes none, or for a server that does not close. */
+export function exitSoon(code: number): void {
+  setTimeout(() => process.exit(code), PATIENCE_MS).unref();
 }

@@ -165,7 +165,9 @@ export class Listener {
 
   #forgetIfDone(connection: Connection): void {
     const { incoming } = connection.session;
-    if (connection.isOver && incoming.eventsRunning === 0 && this.#connections.delete(connection)) {
+    // One that is over may still read on to its peer's end: a drain has to be able to cut it.
+    const isDone = connection.isOver && connection.socket.closed && incoming.eventsRunning === 0;
+    if (isDone && this.#connections.delete(connection)) {
       this.#servedBefore += incoming.served;
       this.#settle();
     }

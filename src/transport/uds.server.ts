@@ -160,7 +160,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   /** One line of log; what the peer chose is quoted, so that it can't forge lines. */
   #troubled(error: UdsError, connection: Connection | undefined, pattern?: string): void {
     const peer = connection?.session.peer;
-    const who = peer === undefined ? '' : ` (client ${JSON.stringify(peer.name)}, pid ${peer.pid})`;
+    const who = peer === undefined ? '' : ` (client ${quote(peer.name)}, pid ${peer.pid})`;
     const what = pattern === undefined ? '' : ` (pattern ${quote(pattern)})`;
     const line = `${error.code}: ${error.message}${what}${who}`;
     // A client that leaves with calls in flight is its own affair; what broke a rule is worth a look.

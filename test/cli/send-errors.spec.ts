@@ -138,6 +138,15 @@ describe('nest-uds send, where what a server of the transport says is hostile', 
     const outcome = await runCli('send', path, 'x', '1', '--dialect', 'ndjson');
     expectOneLine(outcome, 1, /UNKNOWN_REMOTE_ERROR/);
   });
+
+  it.each(['response', 'next', 'error'])('says that its %s is nested too deep to be printed', async (key) => {
+    const deep = '['.repeat(20_000) + ']'.repeat(20_000);
+    const { path } = await RawServer.listening(socketPath(), {
+      accept: (socket) => socket.on('data', () => socket.write(`{"id":1,"${key}":${deep}}\n`)),
+    });
+    const outcome = await runCli('send', path, 'x', '1', '--dialect', 'ndjson');
+    expectOneLine(outcome, 1, /nested too deep to be printed/);
+  });
 });
 
 describe('nest-uds send --dialect raw, in one line and with exit code 1', () => {

@@ -290,10 +290,12 @@ describe('what is allowed', () => {
 
   it("a peer's name that would forge a line of log is quoted", async () => {
     const all = await served();
-    const peer = await RawPeer.greeted(all.path, { name: 'a\nERROR forged' });
+    const peer = await RawPeer.greeted(all.path, { name: 'a\nERROR forged\u0085\u2028\u202e\u009b' });
     peer.send(rawFrame({ type: 99 }));
     await peer.closed();
-    expect(all.log.troubles).toEqual([expect.stringMatching(/^UNKNOWN_TYPE: .*"a\\nERROR forged"/)]);
+    expect(all.log.troubles).toEqual([
+      expect.stringMatching(/^UNKNOWN_TYPE: .*"a\\nERROR forged\\u0085\\u2028\\u202e\\u009b"/),
+    ]);
     expect(all.log.troubles[0]).not.toContain('\n');
     await othersGoOn(all);
   });

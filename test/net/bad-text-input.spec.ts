@@ -231,10 +231,16 @@ describe('what is nested deeper than the stack of JSON.stringify', () => {
     await othersGoOn(all);
   });
 
-  it.each(['pattern', 'id'])('ends a connection of nest-json where it is the %s', async (key) => {
+  it.each([
+    ['the pattern', 'pattern', deep],
+    ['the id', 'id', deep],
+    // What one stack can write another may not, so that the length is the limit.
+    ['an id of less depth', 'id', '['.repeat(600) + ']'.repeat(600)],
+    ['an id that no answer has room for', 'id', `"${'€'.repeat(30_000)}"`],
+  ])('ends a connection of nest-json where it is %s', async (_what, key, value) => {
     const all = await served();
     const peer = await TextPeer.to(all.path);
-    const text = `{"pattern":"echo","data":1,"id":"1","${key}":${deep}}`;
+    const text = `{"pattern":"nope","data":1,"id":"1","${key}":${value}}`;
     peer.send(`${text.length}#${text}`);
     expect(await peer.packetsCome(1)).toEqual([
       { err: { code: 'BAD_FRAME', message: expect.any(String) }, isDisposed: true },

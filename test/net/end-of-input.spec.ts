@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { UdsEndpoint } from '../../src/index.js';
 import { UdsContext } from '../../src/index.js';
 import { type Served, serve, socketPath } from '../support/nest.js';
@@ -248,5 +249,19 @@ describe('a server that closes', () => {
     };
     expect(peer.text).toBe(lastWords[dialect]);
     expect(aborted).toHaveLength(1);
+  });
+
+  it('takes no longer than closeTimeoutMs where a peer breaks the dialect meanwhile and stays', async () => {
+    const closeTimeoutMs = 1_000;
+    const served = await servedIn('ndjson', 'gated', { closeTimeoutMs });
+    const { peer } = await TextPeer.accepted(served, true);
+    peer.send(SPOKEN['ndjson']!.write(2, 'gated', 'second'));
+    await until(() => running === 1, 'it runs');
+    const closing = served.app.close().then(() => 'closed');
+    // Late, so that a limit that began anew with it would be seen.
+    await delay(closeTimeoutMs * 0.6);
+    peer.send('no object\n');
+    expect(await Promise.race([closing, delay(closeTimeoutMs * 0.8, 'late')])).toBe('closed');
+    await peer.end().closed();
   });
 });

@@ -10,6 +10,9 @@ import type { Dialect } from './dialect.js';
 /** What Nest's own server says, in these very words: `NO_MESSAGE_HANDLER` of @nestjs/microservices. */
 const NO_HANDLER = 'There is no matching message handler defined in the remote service.';
 
+/** Nest's own ids have 21 characters. */
+const MAX_ID_LENGTH = 1024;
+
 /** What Nest's `ClientTCP` and `ServerTCP` write to each other (docs/PROTOCOL.md, "nest-json"); the server's end alone. */
 export class NestJsonDialect implements Dialect {
   readonly name = 'nest-json';
@@ -68,8 +71,7 @@ function callOf(text: string): Message {
   const message = new Message(id === undefined ? FrameType.EVENT : FrameType.REQUEST, 0);
   message.peerId = id;
   message.pattern = typeof pattern === 'string' ? pattern : textOf(pattern);
-  // So that each answer can name it.
-  if (typeof id === 'object') textOf(id);
+  checkId(id);
   message.payload = data;
   message.credit = message.type === FrameType.REQUEST ? Infinity : 0;
   message.wireBytes = text.length;
@@ -81,6 +83,14 @@ function callOf(text: string): Message {
     message.fault = errorOf('BAD_METADATA', 'Metadata must be an object whose values are strings.');
   }
   return message;
+}
+
+/** Each answer names the id, an error too that is told in place of an answer: it must be writable, wherever that happens. */
+function checkId(id: unknown): void {
+  const length = typeof id === 'string' ? id.length : typeof id === 'object' ? textOf(id).length : 0;
+  if (length > MAX_ID_LENGTH) {
+    throw errorOf('BAD_FRAME', `The id of the packet is longer than ${MAX_ID_LENGTH} characters.`);
+  }
 }
 
 /** The JSON text of what JSON.parse gave, which may be nested deeper than the stack of JSON.stringify. @throws ProtocolError BAD_FRAME */

@@ -109,7 +109,7 @@ export const net = [
     {
       says: 'what a peer sends can not forge a line of log',
       file: 'src/transport/uds.server.ts',
-      from: '(client ${JSON.stringify(peer.name)}, pid ${peer.pid})',
+      from: '(client ${quote(peer.name)}, pid ${peer.pid})',
       to: '(client ${peer.name}, pid ${peer.pid})',
       name: 'forge',
     },

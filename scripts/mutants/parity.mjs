@@ -160,8 +160,8 @@ export const parity = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'a long pattern is cut in the log',
     file: 'src/transport/uds.show.ts',
-    from: 'pattern.length <= 100 ?',
-    to: 'pattern.length <= 100000 ?',
+    from: 'text.length <= 100 ?',
+    to: 'text.length <= 100000 ?',
     name: 'a pattern of 1,000 characters',
   },
   {

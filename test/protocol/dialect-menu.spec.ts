@@ -21,7 +21,9 @@ function named(each: DialectMenu): Record<string, DialectName> {
 describe('the first byte of a connection', () => {
   it('tells binary, ndjson or nest-json, and nothing where no dialect begins like that', () => {
     const digits = Object.fromEntries(BYTES.slice(0x30, 0x3a).map((byte) => [byte, 'nest-json']));
-    const blanks = Object.fromEntries([...'\t\n\r '].map((blank) => [blank.charCodeAt(0), 'ndjson']));
+    const blanks = Object.fromEntries(
+      ['\t', '\n', '\r', ' '].map((blank) => [blank.charCodeAt(0), 'ndjson']),
+    );
     expect(named(menu())).toEqual({ 0x00: 'binary', 0x7b: 'ndjson', ...blanks, ...digits });
   });
 

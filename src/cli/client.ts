@@ -1,5 +1,4 @@
-import type { Connection } from '../net/connection.js';
-import { type ConnectionOwner, type ConnectionSettings } from '../net/connection.js';
+import type { Connection, ConnectionOwner, ConnectionSettings } from '../net/connection.js';
 import { dial } from '../net/dialer.js';
 import type { Caller, CallRequest, OutgoingCall } from '../protocol/call.js';
 import { BinaryDialect } from '../protocol/dialects/binary.js';
@@ -30,8 +29,7 @@ const SETTINGS: ConnectionSettings = {
 };
 
 /** What `send` can speak. */
-export const CLIENT_DIALECTS = ['binary', 'ndjson', 'raw'] as const;
-export type ClientDialect = (typeof CLIENT_DIALECTS)[number];
+export type ClientDialect = 'binary' | 'ndjson' | 'raw';
 
 /** What one call asks for. */
 export interface Question {

@@ -79,8 +79,8 @@ export class Connection {
       ponged: () => undefined,
     });
     const { incoming } = this.session;
-    const gate = new ReadGate(socket, incoming, this.#starter, settings, (error) => this.#drop(error));
-    this.#gate = settings.role === 'server' ? gate : undefined;
+    if (settings.role === 'server')
+      this.#gate = new ReadGate(socket, incoming, this.#starter, settings, (error) => this.#drop(error));
     this.#speech = new Speech(speech, {
       chosen: (dialect) => this.#writer.open(dialect),
       begunWithoutHello: () => this.session.openWithoutHello(),

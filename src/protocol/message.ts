@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { UdsError } from './errors.js';
 import { errorOf, isWireError } from './errors.js';
 import type { FrameEncoder } from './frame-encoder.js';
@@ -6,6 +6,7 @@ import { CALL_HEAD_BYTES, FrameFlag, FrameType, HEADER_BYTES, MAX_U16, type Fram
 import { decodeHello, encodeHello, type Hello } from './hello.js';
 import {
   bytesOf,
+  checkMetadata,
   decodeMetadata,
   decodePayload,
   decodeText,
@@ -52,6 +53,13 @@ export class Message {
     readonly type: number,
     readonly id: number,
   ) {}
+}
+
+/** Reads metadata that a text dialect parsed with the rest; absent is none. @throws RemoteError BAD_METADATA */
+export function readMetadata(value: unknown, message: Message): void {
+  if (value === undefined) return;
+  message.metadata = checkMetadata(value);
+  message.metadataBytes = Buffer.byteLength(encodeJson(message.metadata));
 }
 
 const badFrame = (reason: string): UdsError =>

@@ -154,6 +154,11 @@ export function decodeMetadata(bytes: Buffer, start: number, end: number): Metad
   } catch {
     value = undefined;
   }
+  return checkMetadata(value);
+}
+
+/** @throws RemoteError BAD_METADATA where a value is no object of strings. */
+export function checkMetadata(value: unknown): Metadata {
   if (!isMetadata(value))
     throw errorOf('BAD_METADATA', 'Metadata must be a JSON object whose values are strings.');
   return value;

@@ -1,15 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { errorOf, isWireError, UdsError } from '../errors.js';
 import { FrameType, MAX_U32 } from '../frame.js';
-import { Message } from '../message.js';
-import {
-  bytesOf,
-  EncodedPayload,
-  encodeJson,
-  isMetadata,
-  payloadKindOf,
-  PayloadKind,
-} from '../payload-codec.js';
+import { Message, readMetadata } from '../message.js';
+import { bytesOf, EncodedPayload, encodeJson, payloadKindOf, PayloadKind } from '../payload-codec.js';
 
 /** What one line holds. */
 export type Line = Readonly<Record<string, unknown>>;
@@ -32,7 +25,7 @@ export function callOf(line: Line): Message {
     message.payload = valueIn(line, 'data');
     message.timeoutMs = timeoutIn(line);
     message.credit = Infinity;
-    readMetadata(line, message);
+    readMetadata(line['metadata'], message);
     return message;
   } catch (error) {
     if (!(error instanceof UdsError)) throw error;
@@ -125,14 +118,6 @@ function timeoutIn({ timeoutMs = 0 }: Line): number {
     Number.isInteger(timeoutMs) && (timeoutMs as number) >= 0 && (timeoutMs as number) <= MAX_U32;
   if (!isGood) throw badLine(`timeoutMs must be a whole number from 0 to ${MAX_U32}`);
   return timeoutMs as number;
-}
-
-function readMetadata({ metadata }: Line, message: Message): void {
-  if (metadata === undefined) return;
-  if (!isMetadata(metadata))
-    throw errorOf('BAD_METADATA', 'Metadata must be an object whose values are strings.');
-  message.metadata = metadata;
-  message.metadataBytes = Buffer.byteLength(encodeJson(metadata));
 }
 
 /** A value, or the bytes that stand under the key of their own. */

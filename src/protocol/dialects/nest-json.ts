@@ -1,9 +1,9 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { CountedTextDecoder } from '../counted-text-decoder.js';
 import { errorOf, type UdsError, type WireError } from '../errors.js';
 import { FrameType } from '../frame.js';
-import { Message } from '../message.js';
-import { EncodedPayload, encodeJson, isMetadata, PayloadKind } from '../payload-codec.js';
+import { Message, readMetadata } from '../message.js';
+import { EncodedPayload, encodeJson, PayloadKind } from '../payload-codec.js';
 import { TextPacker } from '../text-packer.js';
 import type { Dialect } from './dialect.js';
 
@@ -75,12 +75,10 @@ function callOf(text: string): Message {
   message.payload = data;
   message.credit = message.type === FrameType.REQUEST ? Infinity : 0;
   message.wireBytes = text.length;
-  if (metadata === undefined) return message;
-  if (isMetadata(metadata)) {
-    message.metadata = metadata;
-    message.metadataBytes = Buffer.byteLength(encodeJson(metadata));
-  } else {
-    message.fault = errorOf('BAD_METADATA', 'Metadata must be an object whose values are strings.');
+  try {
+    readMetadata(metadata, message);
+  } catch (error) {
+    message.fault = error as UdsError;
   }
   return message;
 }

@@ -85,6 +85,13 @@ async function unsound(folder, { spec, name = '' }) {
   return `without the edit: ${passed} passed, ${failed} failed${isBroken ? ', the file is broken' : ''}`;
 }
 
+/** What `npm run build` does: the first step empties the folder of the second. */
+async function build(folder) {
+  const steps = [['node_modules/@nestjs/cli/bin/nest.js', 'build'], ['scripts/bundle-cli.mjs']];
+  for (const step of steps) if ((await run(folder, step)) !== 0) return false;
+  return true;
+}
+
 /** Makes the edit, runs the test, takes the edit back. Gives what is wrong, or undefined. */
 async function judge(folder, mutant) {
   const file = join(folder, mutant.file);
@@ -100,14 +107,13 @@ async function judge(folder, mutant) {
     original.replace(mutant.from, () => mutant.to),
   );
   try {
-    if (mutant.builds && (await run(folder, ['node_modules/@nestjs/cli/bin/nest.js', 'build'])) !== 0)
-      return 'the edit does not build';
+    if (mutant.builds && !(await build(folder))) return 'the edit does not build';
     // A file that was sound and now fails as a whole has noticed too.
     const { tests, isBroken } = await test(folder, mutant.spec, mutant.name, '--testTimeout=5000');
     return isBroken || count(tests, 'failed') > 0 ? undefined : `survived: ${count(tests, 'passed')} passed`;
   } finally {
     writeFileSync(file, original);
-    if (mutant.builds) await run(folder, ['node_modules/@nestjs/cli/bin/nest.js', 'build']);
+    if (mutant.builds) await build(folder);
   }
 }
 

@@ -8,6 +8,7 @@ export {
   type UdsErrorCode,
   UsageError,
 } from './protocol/errors.js';
+export { CHOICE_TABLE, type ChoiceRow } from './transport/uds.choice-table.js';
 export { UdsClient } from './transport/uds.client.js';
 export { UDS_TRANSPORT } from './transport/uds.constants.js';
 export { UdsContext, type UdsPeer, type UdsStats } from './transport/uds.context.js';
@@ -24,3 +25,9 @@ export type {
 export { udsClient, type UdsClientProvider, udsServer } from './transport/uds.providers.js';
 export { type Metadata, UdsRecord, UdsRecordBuilder } from './transport/uds.record.js';
 export { UdsServer } from './transport/uds.server.js';
+export {
+  type Closable,
+  type ShutdownOptions,
+  shutDownOnSignals,
+  type SignalledProcess,
+} from './transport/uds.shutdown.js';

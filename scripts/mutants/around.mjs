@@ -43,10 +43,10 @@ export const around = [
       to: 'UDS_BACKLOG=512',
     },
   ]),
-  ...group('test/sidecar/shutdown.spec.ts', [
+  ...group('test/transport/shutdown.spec.ts', [
     {
       says: 'a shutdown closes the transport first, then the application',
-      file: 'src/sidecar/shutdown.ts',
+      file: 'src/transport/uds.shutdown.ts',
       from: 'await Promise.allSettled(servers.map(async (server) => await server.close()));',
       to: 'await Promise.allSettled([]);',
     },
@@ -62,7 +62,7 @@ export const around = [
   ...group('test/e2e/sidecar.spec.ts', [
     {
       says: 'SIGTERM and SIGINT end the sidecar with 0',
-      file: 'src/sidecar/shutdown.ts',
+      file: 'src/transport/uds.shutdown.ts',
       from: '        if (code !== undefined) host.exit(code);',
       to: '        if (code !== undefined) host.exit(7);',
       name: 'finishes, removes its socket and exits with 0',

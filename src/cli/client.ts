@@ -1,4 +1,5 @@
-import type { Connection, ConnectionOwner, ConnectionSettings } from '../net/connection.js';
+import type { Connection, ConnectionOwner } from '../net/connection.js';
+import type { ConnectionSettings } from '../net/connection-owner.js';
 import { dial } from '../net/dialer.js';
 import type { Caller, CallRequest, OutgoingCall } from '../protocol/call.js';
 import { BinaryDialect } from '../protocol/dialects/binary.js';
@@ -23,6 +24,9 @@ const SETTINGS: ConnectionSettings = {
   streamCreditBytes: 262_144,
   // What follows is a server's affair.
   slowReaderTimeoutMs: 0,
+  // Whoever waits at a terminal ends the wait.
+  heartbeatIntervalMs: 0,
+  heartbeatTimeoutMs: 0,
   maxInFlight: 0,
   maxEvents: 0,
   maxMetadataBytes: 0,
@@ -60,6 +64,7 @@ export class Client {
     const owner: ConnectionOwner = {
       opened: ignore,
       called: ignore,
+      takenOver: ignore,
       refused: ignore,
       left: ignore,
       freed: ignore,

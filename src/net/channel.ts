@@ -65,6 +65,7 @@ export class Channel {
       opened: (connection) => this.#opened(connection),
       called: () => undefined,
       refused: () => undefined,
+      takenOver: () => undefined,
       left: (connection) => this.#retire(connection),
       freed: () => this.#advance(),
       closed: (connection) => this.#closed(connection),

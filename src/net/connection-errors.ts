@@ -25,6 +25,9 @@ export function lostBecause(error: Error & { code?: string }): UdsError {
   );
 }
 
+/** Every call on it had ended. */
+export const connectionEnded = (): UdsError => errorOf('CONNECTION_LOST', 'The connection has ended.');
+
 /** A peer that may stop reading is not waited for: it would wait too. */
 export function slowReader(limitBytes: number): UdsError {
   return errorOf(

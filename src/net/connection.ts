@@ -7,33 +7,17 @@ import { errorOf, UdsError } from '../protocol/errors.js';
 import { FrameType } from '../protocol/frame.js';
 import type { Message } from '../protocol/message.js';
 import { Session } from '../protocol/session.js';
-import type { SessionSettings } from '../protocol/session-owner.js';
 import { CallStarter } from './call-starter.js';
-import { lostBecause, toldBare, whereHelloWasDue } from './connection-errors.js';
+import { connectionEnded, lostBecause, toldBare, whereHelloWasDue } from './connection-errors.js';
+import type { ConnectionSettings, OwnerOf } from './connection-owner.js';
 import { DeadlineTimer } from './deadline-timer.js';
 import { FrameWriter, type Written } from './frame-writer.js';
-import { HelloTimer } from './hello-timer.js';
-import { ReadGate, type ReadGateSettings } from './read-gate.js';
-import { endAndDestroy, endAndReadOn } from './socket-end.js';
+import { Liveness } from './liveness.js';
+import { ReadGate } from './read-gate.js';
+import { endAndDestroy, endAndReadOn, hasReadMore } from './socket-end.js';
 import { Speech } from './speech.js';
 
-export interface ConnectionSettings extends SessionSettings, ReadGateSettings {
-  /** How long the peer's hello may take, from its first byte. */
-  readonly helloTimeoutMs: number;
-  /** How long the last bytes of a connection may take to leave before it is cut. */
-  readonly closeTimeoutMs: number;
-}
-
-/** Who is told what happens on a connection. */
-export interface ConnectionOwner {
-  opened(connection: Connection): void;
-  called(connection: Connection, call: IncomingCall): void;
-  refused(connection: Connection, error: UdsError): void;
-  left(connection: Connection): void;
-  freed(connection: Connection): void;
-  /** The last word. `error` says why, and is undefined where it ended in good order or by `close`. */
-  closed(connection: Connection, error: UdsError | undefined): void;
-}
+export type ConnectionOwner = OwnerOf<Connection>;
 
 /**
  * One socket with its dialect and session. Bytes come in through `data`, messages go out through `write`; frames of
@@ -48,7 +32,7 @@ export class Connection {
   readonly #gate: ReadGate | undefined;
   #isOver = false;
   #error: UdsError | undefined;
-  readonly #helloTimer: HelloTimer;
+  readonly #liveness: Liveness;
   readonly #deadlineTimer = new DeadlineTimer(() => {
     this.session.expire(performance.now());
     this.#watchDeadlines();
@@ -63,12 +47,17 @@ export class Connection {
   ) {
     this.#writer = new FrameWriter(socket, () => this.#flushed());
     this.#starter = new CallStarter((call) => this.#start(call));
-    this.#helloTimer = new HelloTimer(settings.helloTimeoutMs, (error) => this.#fail(error));
-    this.session = new Session(settings, this, {
-      opened: () => {
-        this.#helloTimer.disarm();
-        owner.opened(this);
+    this.#liveness = new Liveness(settings, {
+      ping: () => {
+        this.session.ping(0);
+        this.flush();
       },
+      isReading: () => !socket.isPaused(),
+      helloIsLate: (error) => this.#fail(error),
+      died: (error) => this.#drop(error),
+    });
+    this.session = new Session(settings, this, {
+      opened: () => this.#opened(),
       called: (call) => this.#starter.add(call),
       refused: (error) => owner.refused(this, error),
       left: () => {
@@ -76,7 +65,7 @@ export class Connection {
         this.#endIfFinished();
       },
       freed: () => this.#freed(),
-      ponged: () => undefined,
+      takenOver: () => owner.takenOver(this),
     });
     const { incoming } = this.session;
     if (settings.role === 'server')
@@ -162,6 +151,11 @@ export class Connection {
     this.socket.destroy();
   }
 
+  #opened(): void {
+    this.#liveness.begin(this.#speech.dialect?.hasHello === true);
+    this.owner.opened(this);
+  }
+
   #read(chunk: Buffer): void {
     if (this.#isOver) return;
     const failure = this.#decode((receive) => this.#speech.dialectOf(chunk).decode(chunk, receive));
@@ -172,13 +166,13 @@ export class Connection {
       return;
     }
     this.#watchDeadlines();
-    if (!this.session.hasBegun && !this.isOver) this.#helloTimer.arm();
   }
 
   /** Takes what a chunk or the end of the input gives; gives why the connection can't go on. */
   #decode(decode: (receive: (message: Message) => void) => void): UdsError | undefined {
     try {
       const nowMs = performance.now();
+      this.#liveness.heard(nowMs);
       decode((message) => {
         if (!this.#isOver) this.session.receive(message, nowMs);
       });
@@ -211,8 +205,8 @@ export class Connection {
       return;
     }
     const lost = errorOf('CONNECTION_LOST', 'The peer closed the connection.', cut);
-    const hasCalls = this.session.outgoing.size + this.session.incoming.size > 0;
-    if (cut !== undefined || hasCalls) this.#fail(cut ?? lost, lost);
+    const { outgoing, incoming } = this.session;
+    if (cut !== undefined || outgoing.size + incoming.size > 0) this.#fail(cut ?? lost, lost);
     else this.#finish(lost);
   }
 
@@ -251,7 +245,16 @@ export class Connection {
   }
 
   #endIfFinished(): void {
-    if (this.session.isFinished) this.#finish(errorOf('CONNECTION_LOST', 'The connection has ended.'));
+    if (!this.session.isFinished) return;
+    const mayHaveCalled = this.#speech.dialect?.hasHello === false && !this.socket.readableEnded;
+    if (this.#gate !== undefined && mayHaveCalled) void this.#endOnceRead();
+    else this.#finish(connectionEnded());
+  }
+
+  /** A peer that can't be told to send no more: what it has sent already is read first. */
+  async #endOnceRead(): Promise<void> {
+    if (await hasReadMore(this.socket)) this.#endIfFinished();
+    else if (this.session.isFinished) this.#finish(connectionEnded());
   }
 
   /** Ends in good order, but for an end of the input that came too early. */
@@ -267,16 +270,14 @@ export class Connection {
     this.flush();
     this.#isOver = true;
     this.#gate?.close();
-    this.#helloTimer.disarm();
+    this.#liveness.stop();
     this.#deadlineTimer.disarm();
     this.session.close(error);
   }
 
   #socketClosed(): void {
     if (!this.#isOver) this.#end(errorOf('CONNECTION_LOST', 'The connection was closed.'));
-    const lost =
-      this.#error ?? errorOf('CONNECTION_LOST', 'The connection was closed before the event was written.');
-    this.#writer.lose(lost);
+    this.#writer.lose(this.#error ?? connectionEnded());
     this.owner.closed(this, this.#error);
   }
 

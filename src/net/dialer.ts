@@ -2,7 +2,8 @@ import { createConnection, type Socket } from 'node:net';
 import { BinaryDialect } from '../protocol/dialects/binary.js';
 import type { Dialect } from '../protocol/dialects/dialect.js';
 import { errorOf, UdsError, type UdsErrorCode } from '../protocol/errors.js';
-import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.js';
+import { Connection, type ConnectionOwner } from './connection.js';
+import type { ConnectionSettings } from './connection-owner.js';
 import { assertPathFits } from './socket-path.js';
 
 interface Cause {
@@ -129,6 +130,7 @@ function openConnection(
         called: (on, call) => owner.called(on, call),
         refused: (on, error) => owner.refused(on, error),
         left: (on) => owner.left(on),
+        takenOver: (on) => owner.takenOver(on),
         freed: (on) => owner.freed(on),
         opened: (opened) => {
           isOpen = true;

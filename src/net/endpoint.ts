@@ -2,10 +2,22 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { DialectMenu } from '../protocol/dialects/detect.js';
 import type { DialectName } from '../protocol/dialects/dialect.js';
 import { RawClientDialect } from '../protocol/dialects/raw.js';
-import { errorOf, type UdsError } from '../protocol/errors.js';
-import type { ConnectionSettings } from './connection.js';
-import { probe } from './probe.js';
-import { publishSocketFile, type SocketFile, type SocketFileSettings } from './socket-file.js';
+import { errorOf, UdsError } from '../protocol/errors.js';
+import type { ConnectionSettings } from './connection-owner.js';
+import { errnoOf } from './listen-errors.js';
+import { Predecessor } from './predecessor.js';
+import {
+  bindSocketFile,
+  type BoundSocketFile,
+  type SocketFile,
+  type SocketFileSettings,
+} from './socket-file.js';
+import { SocketWatch } from './socket-watch.js';
+
+/** What to do where a live server has the path. */
+export type OnLive = 'refuse' | 'takeover';
+/** What to do where the socket file is gone while its server lives. */
+export type OnGone = 'warn' | 'recreate';
 
 /** One of the places where a server is reached. */
 export interface EndpointPlace {
@@ -19,10 +31,14 @@ export interface EndpointPlace {
 }
 
 export interface EndpointSettings extends ConnectionSettings, Omit<SocketFileSettings, 'path' | 'mode'> {
+  readonly onLive: OnLive;
+  readonly onGone: OnGone;
   /** Connections of one endpoint. */
   readonly maxConnections: number;
-  /** How long an existing socket file is asked who lives there. */
+  /** How long a server that is there already may take to say who it is, and that it leaves. */
   readonly probeTimeoutMs: number;
+  /** How often it is looked whether the socket file is still there; 0 is never. */
+  readonly fileCheckIntervalMs: number;
 }
 
 /** Who takes the connections of an endpoint, and hears of its troubles. */
@@ -35,7 +51,10 @@ export interface EndpointOwner {
 export class Endpoint {
   readonly server: Server;
   readonly menu: DialectMenu;
+  #predecessor: Predecessor | undefined;
+  #bound: BoundSocketFile | undefined;
   #file: SocketFile | undefined;
+  #watch: SocketWatch | undefined;
 
   constructor(
     readonly place: EndpointPlace,
@@ -50,31 +69,59 @@ export class Endpoint {
     this.server.on('drop', () => owner.troubled(this.#tooManyConnections()));
   }
 
-  /** @throws what `publishSocketFile` says. */
-  async listen(): Promise<void> {
-    const { path, mode, pattern } = this.place;
-    // Bytes that a hello is made of would be a call on a raw endpoint: there connecting is all that is asked.
-    const ask = (found: string): ReturnType<typeof probe> =>
-      probe(
-        found,
-        this.settings,
-        this.settings.probeTimeoutMs,
-        pattern === undefined ? undefined : new RawClientDialect(),
-      );
-    this.#file = await publishSocketFile(this.server, { ...this.settings, path, mode }, ask);
+  /** Everything that can fail, under the lock of the path; nobody sees anything of it yet. @throws what `bindSocketFile` says, ADDRESS_IN_USE, TAKEOVER_REFUSED */
+  async bind(): Promise<void> {
+    try {
+      this.#bound = await this.#bind((path) => this.#assertReplaceable(path));
+    } catch (error) {
+      this.#predecessor?.letBe();
+      throw error;
+    }
+  }
+
+  /** Lets the file be seen, in place of a predecessor's. @throws what `BoundSocketFile` says */
+  async publish(): Promise<void> {
+    this.#file = await this.#bound?.publish();
+    this.#bound = undefined;
     // From here on an error of the server is no error of listening; without a listener it would end the process.
     this.server.on('error', (error) => this.owner.troubled(errorOf('LISTEN_FAILED', error.message, error)));
+    this.#startWatch();
+  }
+
+  /** Takes back what `bind` and `publish` did. */
+  async withdraw(): Promise<void> {
+    this.#predecessor?.letBe();
+    await this.#bound?.discard();
+    await this.removeFile();
+    void this.close();
+  }
+
+  /** Tells the server that had the path before that it may go. */
+  async dismissPredecessor(): Promise<void> {
+    const predecessor = this.#predecessor;
+    this.#predecessor = undefined;
+    try {
+      await predecessor?.tellToLeave(this.settings.probeTimeoutMs);
+    } catch (error) {
+      this.owner.troubled(error as UdsError);
+    }
+  }
+
+  /** Whether another server has its place. */
+  async isReplaced(): Promise<boolean> {
+    return (await this.#file?.look().catch(() => undefined)) === 'replaced';
   }
 
   /** Takes the file away. One that can't be removed is worth a line of log; it must not keep the server from closing. */
   async removeFile(): Promise<void> {
+    await this.#watch?.stop();
     const file = this.#file;
     this.#file = undefined;
     try {
       await file?.remove();
     } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-      const message = `The socket file ${this.place.path} can not be removed: the system says ${reason}. It is stale now.`;
+      const reason = error instanceof UdsError ? error.message : `the system says ${errnoOf(error)}.`;
+      const message = `The socket file ${this.place.path} can not be removed: ${reason} It is stale now.`;
       this.owner.troubled(errorOf('LISTEN_FAILED', message, error));
     }
   }
@@ -82,6 +129,46 @@ export class Endpoint {
   /** Accepts nobody any more; resolves when the last connection has gone. */
   close(): Promise<void> {
     return new Promise((resolve) => this.server.close(() => resolve()));
+  }
+
+  async #bind(assertReplaceable: (path: string) => Promise<void>): Promise<BoundSocketFile> {
+    const { path, mode } = this.place;
+    return await bindSocketFile(this.server, { ...this.settings, path, mode }, assertReplaceable);
+  }
+
+  /** @throws ADDRESS_IN_USE, TAKEOVER_REFUSED where somebody lives there who must stay. */
+  async #assertReplaceable(path: string): Promise<void> {
+    const { onLive, probeTimeoutMs } = this.settings;
+    // Bytes that a hello is made of would be a call on a raw endpoint: there connecting is all that is asked.
+    const dialect = this.place.pattern === undefined ? undefined : new RawClientDialect();
+    this.#predecessor = await Predecessor.meet(path, this.settings, probeTimeoutMs, dialect);
+    if (this.#predecessor === undefined) return;
+    const { who, canBeTold } = this.#predecessor;
+    if (onLive === 'refuse') {
+      throw errorOf(
+        'ADDRESS_IN_USE',
+        `A live server has ${path}: ${who}. Stop it first, choose another path, or take its place (option onLive).`,
+      );
+    }
+    if (!canBeTold) {
+      throw errorOf(
+        'TAKEOVER_REFUSED',
+        `The live server of ${path} (${who}) can not be told to leave: it hangs, or is of another kind or version. Stop it first.`,
+      );
+    }
+  }
+
+  #startWatch(): void {
+    const { fileCheckIntervalMs, onGone } = this.settings;
+    if (this.#file === undefined || fileCheckIntervalMs === 0) return;
+    const recreate = async (): Promise<SocketFile> => {
+      const bound = await this.#bind(refuseForeign);
+      return (this.#file = await bound.publish());
+    };
+    this.#watch = new SocketWatch(this.#file, fileCheckIntervalMs, {
+      troubled: (error) => this.owner.troubled(error),
+      recreate: onGone === 'recreate' ? recreate : undefined,
+    });
   }
 
   #tooManyConnections(): UdsError {
@@ -92,3 +179,7 @@ export class Endpoint {
     );
   }
 }
+
+/** What came to the name while it was free is somebody else's, alive or not. */
+const refuseForeign = (path: string): Promise<never> =>
+  Promise.reject(errorOf('ADDRESS_IN_USE', `Somebody else has put a socket at ${path}.`));

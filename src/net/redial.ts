@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import { backoffDelayMs, type BackoffSettings } from './backoff.js';
-import type { ConnectionOwner, ConnectionSettings } from './connection.js';
+import type { ConnectionOwner } from './connection.js';
+import type { ConnectionSettings } from './connection-owner.js';
 import { dial, isWorthRetrying } from './dialer.js';
 
 export interface RedialSettings extends ConnectionSettings, BackoffSettings {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { pollPhase } from './poll-phase.js';
 
 /**
  * Says the end of our output and reads on to the peer's, dropping it. A socket that is destroyed while the peer still
@@ -16,6 +17,15 @@ export function endAndReadOn(socket: Socket, limitMs: number): void {
 export function endAndDestroy(socket: Socket, limitMs: number): void {
   socket.destroySoon();
   destroyAfter(socket, limitMs);
+}
+
+/** Lets the event loop look at its sockets, and gives whether something came on this one. */
+export async function hasReadMore(socket: Socket): Promise<boolean> {
+  const { bytesRead } = socket;
+  // The first look may be the one in which we are.
+  await pollPhase();
+  await pollPhase();
+  return socket.bytesRead !== bytesRead;
 }
 
 function destroyAfter(socket: Socket, limitMs: number): void {

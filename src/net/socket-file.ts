@@ -1,16 +1,9 @@
-import { chmod, chown, lstat, mkdtemp, rename, rm, stat, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, rename, unlink } from 'node:fs/promises';
 import type { Server } from 'node:net';
-import { dirname } from 'node:path';
-import { errorOf, UdsError } from '../protocol/errors.js';
+import { errorOf } from '../protocol/errors.js';
+import { errnoOf, listenError } from './listen-errors.js';
+import { LOCK_SUFFIX_BYTES, lockPath, type PathLock } from './path-lock.js';
 import { assertPathFits } from './socket-path.js';
-
-/**
- * A socket is bound as `s` in a private directory beside its path, given its owner and mode there, and then renamed:
- * nobody ever sees it with the wrong mode, or before it listens. mkdtemp adds six random characters.
- */
-const PRIVATE_SUFFIX = '.lock.';
-const BOUND_NAME = '/s';
-const SUFFIX_BYTES = PRIVATE_SUFFIX.length + 6 + BOUND_NAME.length;
 
 export interface SocketFileSettings {
   readonly path: string;
@@ -19,73 +12,125 @@ export interface SocketFileSettings {
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
   readonly backlog: number;
+  /** How long others who bind, replace or remove the same file are waited for. */
+  readonly lockTimeoutMs: number;
 }
 
-/** Who answers on a socket file: nobody any more, somebody who told its pid, or somebody who did not. */
-export type SocketOwner = 'stale' | { readonly pid: number | undefined };
-export type Probe = (path: string) => Promise<SocketOwner>;
-
-/** The socket file that this process published. */
-export interface SocketFile {
-  /** Removes the file unless somebody else's has taken its place. */
-  remove(): Promise<void>;
-}
+/** A file that was published: still there, gone, or another one has its name. */
+export type FileState = 'ours' | 'gone' | 'replaced';
 
 /**
- * Makes `server` listen on the path. A stale socket file is replaced; nothing else ever is.
+ * Makes `server` listen on a private path, under the lock of its own: nobody sees the socket before it listens and has its
+ * owner and mode, and nobody else can bind or remove the file meanwhile.
  *
- * @param probe asks an existing socket who lives there.
- * @throws PATH_TOO_LONG, NOT_A_SOCKET, ADDRESS_IN_USE, DIRECTORY_MISSING, PERMISSION_DENIED, OWNER_NOT_ALLOWED,
- * LISTEN_FAILED; nothing is left behind then.
+ * @param assertReplaceable is asked of a socket that is there already; it throws where that must stay.
+ * @throws PATH_TOO_LONG, NOT_A_SOCKET, OWNER_NOT_ALLOWED, LOCK_TIMEOUT, LOCK_BROKEN, DIRECTORY_MISSING, PERMISSION_DENIED,
+ * LISTEN_FAILED, and what `assertReplaceable` throws; nothing is left behind then.
  */
-export async function publishSocketFile(
+export async function bindSocketFile(
   server: Server,
   settings: SocketFileSettings,
-  probe: Probe,
-): Promise<SocketFile> {
-  const { path } = settings;
-  assertPathFits(path, SUFFIX_BYTES);
-  await assertFree(path, probe);
-  const directory = await mkdtemp(path + PRIVATE_SUFFIX).catch((error: unknown) => fail(path, error));
-  const bound = directory + BOUND_NAME;
+  assertReplaceable: (path: string) => Promise<void>,
+): Promise<BoundSocketFile> {
+  const { path, lockTimeoutMs, backlog } = settings;
+  assertPathFits(path, LOCK_SUFFIX_BYTES);
+  const lock = await lockPath(path, lockTimeoutMs);
   try {
-    await listenOn(server, bound, settings.backlog);
-    await chmod(bound, settings.mode);
-    await giveTo(bound, settings);
-    const { dev, ino } = await lstat(bound, { bigint: true });
-    await rename(bound, path);
-    return { remove: () => removeIfSame(path, dev, ino) };
+    await lock.sweep();
+    await assertNothingElse(path, assertReplaceable);
+    await listenOn(server, lock.privatePath, backlog);
+    await chmod(lock.privatePath, settings.mode);
+    await giveTo(lock.privatePath, settings);
+    const { dev, ino } = await lstat(lock.privatePath, { bigint: true });
+    return new BoundSocketFile(new SocketFile(path, dev, ino, lockTimeoutMs), lock);
   } catch (error) {
     server.close();
-    return await fail(path, error);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
+    await lock.release();
+    throw await listenError(path, error);
   }
 }
 
-/** @throws NOT_A_SOCKET, ADDRESS_IN_USE where something that must not be replaced has the path. */
-async function assertFree(path: string, probe: Probe): Promise<void> {
-  const found = await lstat(path).catch(async (error: unknown) =>
-    errnoOf(error) === 'ENOENT' ? undefined : await fail(path, error),
-  );
+/** A socket that listens and is not seen yet; the lock of its path is held. */
+export class BoundSocketFile {
+  constructor(
+    private readonly file: SocketFile,
+    private readonly lock: PathLock,
+  ) {}
+
+  /** Gives the socket its name, in place of what had it, in one step: no connect fails meanwhile. @throws what `listenError` says */
+  async publish(): Promise<SocketFile> {
+    try {
+      await rename(this.lock.privatePath, this.file.path);
+    } catch (error) {
+      throw await listenError(this.file.path, error);
+    } finally {
+      await this.lock.release();
+    }
+    return this.file;
+  }
+
+  /** Gives it up; whoever had the name keeps it. */
+  async discard(): Promise<void> {
+    await this.lock.release();
+  }
+}
+
+/** The socket file that this process published. */
+export class SocketFile {
+  constructor(
+    readonly path: string,
+    private readonly dev: bigint,
+    private readonly ino: bigint,
+    private readonly lockTimeoutMs: number,
+  ) {}
+
+  async look(): Promise<FileState> {
+    try {
+      const found = await lstat(this.path, { bigint: true });
+      return found.dev === this.dev && found.ino === this.ino ? 'ours' : 'replaced';
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return 'gone';
+      throw error;
+    }
+  }
+
+  /** Removes the file unless it is somebody else's by now. */
+  async remove(): Promise<void> {
+    if ((await this.look()) !== 'ours') return;
+    const lock = await lockPath(this.path, this.lockTimeoutMs);
+    try {
+      // Whoever held the lock before may have replaced it.
+      if ((await this.look()) === 'ours') await unlink(this.path);
+    } finally {
+      await lock.release();
+    }
+  }
+}
+
+/** @throws NOT_A_SOCKET, and what `assertReplaceable` throws of a socket. */
+async function assertNothingElse(
+  path: string,
+  assertReplaceable: (path: string) => Promise<void>,
+): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
   if (found === undefined) return;
-  if (!found.isSocket()) {
-    const kind = found.isDirectory() ? 'directory' : found.isSymbolicLink() ? 'symbolic link' : 'file';
-    throw errorOf(
-      'NOT_A_SOCKET',
-      `${path} is a ${kind}, not a socket, and is left alone. Remove it or choose another path.`,
-    );
+  if (found.isSocket()) {
+    await assertReplaceable(path);
+    return;
   }
-  const owner = await probe(path);
-  if (owner === 'stale') return;
-  const who = owner.pid ? `process ${owner.pid}` : 'a process that did not say who it is';
+  const kind = found.isDirectory() ? 'directory' : found.isSymbolicLink() ? 'symbolic link' : 'file';
   throw errorOf(
-    'ADDRESS_IN_USE',
-    `A live server has ${path}: ${who}. Stop it first, or choose another path.`,
+    'NOT_A_SOCKET',
+    `${path} is a ${kind}, not a socket, and is left alone. Remove it or choose another path.`,
   );
 }
 
+/** One that listens already, on a file that is gone, listens anew: its connections stay. */
 function listenOn(server: Server, path: string, backlog: number): Promise<void> {
+  if (server.listening) server.close();
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ path, backlog }, () => {
@@ -109,52 +154,3 @@ async function giveTo(bound: string, { uid, gid }: SocketFileSettings): Promise<
     );
   }
 }
-
-async function removeIfSame(path: string, dev: bigint, ino: bigint): Promise<void> {
-  try {
-    const found = await lstat(path, { bigint: true });
-    if (found.dev === dev && found.ino === ino) await unlink(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
-}
-
-/** Says in one sentence why a path can't be listened on, and who could change that. */
-async function fail(path: string, error: unknown): Promise<never> {
-  if (error instanceof UdsError) throw error;
-  const errno = errnoOf(error);
-  const directory = dirname(path);
-  if (errno === 'ENOENT' && (await isMissing(directory))) {
-    throw errorOf(
-      'DIRECTORY_MISSING',
-      `The directory ${directory} does not exist: create it, or choose another path.`,
-      error,
-    );
-  }
-  if (errno === 'ENOTDIR') {
-    throw errorOf('DIRECTORY_MISSING', `${directory} is no directory: choose another path.`, error);
-  }
-  if (errno === 'EACCES' || errno === 'EPERM') {
-    const owner = await stat(directory).catch(() => undefined);
-    const fixer =
-      owner === undefined
-        ? 'its owner'
-        : `its owner (uid ${owner.uid}, mode ${(owner.mode & 0o7777).toString(8)})`;
-    const me = process.geteuid?.() ?? 'of this process';
-    throw errorOf(
-      'PERMISSION_DENIED',
-      `Uid ${me} may not write the directory ${directory}: ${fixer} or root can allow it.`,
-      error,
-    );
-  }
-  throw errorOf('LISTEN_FAILED', `Can not listen on ${path}: the system says ${errno}.`, error);
-}
-
-const errnoOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
-
-/** The system says ENOENT too where a directory is there and takes no files, such as /proc. */
-const isMissing = async (path: string): Promise<boolean> =>
-  await stat(path).then(
-    () => false,
-    () => true,
-  );

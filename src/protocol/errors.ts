@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   NOT_A_SOCKET: of('caller', true, false),
   DIRECTORY_MISSING: of('caller', true, false),
   OWNER_NOT_ALLOWED: of('caller', true, false),
+  LOCK_BROKEN: of('caller', true, false),
 
   BAD_HELLO: of('peer', false, false),
   VERSION_MISMATCH: of('peer', false, false),
@@ -45,6 +46,11 @@ export const ERROR_CODES = {
   SLOW_READER: of('peer', false, false),
 
   ADDRESS_IN_USE: of('connection', true, false),
+  LOCK_TIMEOUT: of('connection', true, false),
+  TAKEOVER_REFUSED: of('connection', true, false),
+  TAKEOVER_TIMEOUT: of('connection', true, false),
+  SOCKET_GONE: of('connection', true, false),
+  SOCKET_REPLACED: of('connection', true, false),
   LISTEN_FAILED: of('connection', true, false),
   SERVER_NOT_FOUND: of('connection', false, true),
   CONNECTION_REFUSED: of('connection', false, true),
@@ -54,6 +60,7 @@ export const ERROR_CODES = {
   HELLO_TIMEOUT: of('connection', false, true),
   HELLO_LOST: of('connection', false, true),
   CONNECTION_LOST: of('connection', false, false),
+  HEARTBEAT_TIMEOUT: of('connection', false, false),
   DEADLINE_EXCEEDED: of('connection', true, false),
   QUEUE_FULL: of('connection', true, true),
   TOO_MANY_CONNECTIONS: of('connection', false, true),

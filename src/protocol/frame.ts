@@ -20,6 +20,7 @@ export const FrameType = {
   PING: 11,
   PONG: 12,
   GOAWAY: 13,
+  TAKEOVER: 14,
 } as const;
 
 export const FrameFlag = {
@@ -39,7 +40,7 @@ export const CALL_HEAD_BYTES = 12;
 export const MAX_U16 = 0xffff;
 export const MAX_U32 = 0xffffffff;
 
-const { PAYLOAD_KIND, ENVELOPE, TRANSPORT, FINAL } = FrameFlag;
+const { PAYLOAD_KIND, ENVELOPE, TRANSPORT, FINAL, SKIPPABLE } = FrameFlag;
 
 /** Which flags a type defines; every other bit must be 0. Index: the type. */
 export const FLAGS_OF_TYPE: readonly number[] = [
@@ -57,6 +58,7 @@ export const FLAGS_OF_TYPE: readonly number[] = [
   0, // PING
   0, // PONG
   PAYLOAD_KIND | FINAL, // GOAWAY
+  SKIPPABLE, // TAKEOVER: a server that does not know it goes on
 ];
 
 /**

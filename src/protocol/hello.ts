@@ -14,6 +14,12 @@ export const FLOOR_FRAME_BYTES = 65_536;
 /** A hello body is at most this long, so that a first frame can be refused on its header. */
 export const MAX_HELLO_BYTES = 1024;
 
+/** Bits of `features` in a SERVER_HELLO (docs/PROTOCOL.md, "Hello"). */
+export const Feature = {
+  /** The server knows TAKEOVER. */
+  TAKEOVER: 0x01,
+} as const;
+
 const MAGIC = 0x4e554453; // "NUDS"
 const FIXED_BYTES = 29;
 const MAX_NAME_BYTES = 255;

@@ -221,6 +221,7 @@ function flagsOf(message: Message): number {
   if (message.isEnveloped) flags |= FrameFlag.ENVELOPE;
   if (message.isTransportError) flags |= FrameFlag.TRANSPORT;
   if (message.isFinal) flags |= FrameFlag.FINAL;
+  if (message.type === FrameType.TAKEOVER) flags |= FrameFlag.SKIPPABLE;
   return flags;
 }
 

@@ -22,7 +22,8 @@ export interface SessionOwner {
   left(): void;
   /** A call ended or credit came: something that waits may go on. */
   freed(): void;
-  ponged(token: number): void;
+  /** Of a server: a client says that another server has its place. */
+  takenOver(): void;
 }
 
 /** What this end allows and tells the peer of itself. */

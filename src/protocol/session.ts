@@ -2,6 +2,7 @@ import { errorFromWire, errorOf, type UdsError, type WireError } from './errors.
 import { FrameType, MAX_U32 } from './frame.js';
 import {
   chooseVersion,
+  Feature,
   FLOOR_EVENTS,
   FLOOR_IN_FLIGHT,
   VERSION_FROM,
@@ -90,6 +91,16 @@ export class Session {
     this.sink.write(new Message(FrameType.PING, token));
   }
 
+  /** Of a client: whether the server understands that another one has taken its place. */
+  get canTakeOver(): boolean {
+    return this.isOpen && ((this.peer?.features ?? 0) & Feature.TAKEOVER) !== 0;
+  }
+
+  /** Says that another server has taken the place of this one. */
+  takeOver(): void {
+    if (this.canTakeOver) this.sink.write(new Message(FrameType.TAKEOVER, 0));
+  }
+
   /** Says that this end opens nothing more here; what is under way goes on. */
   goAway(): void {
     if (this.#hasSaidGoAway || this.#isClosed || !this.hasBegun) return;
@@ -138,10 +149,14 @@ export class Session {
         this.#pong(message);
         break;
       case FrameType.PONG:
-        this.owner.ponged(message.id);
+        // Any byte is a sign of life: whoever asked has noticed.
         break;
       case FrameType.GOAWAY:
         this.#receiveGoAway(message);
+        break;
+      case FrameType.TAKEOVER:
+        this.#refuseToServe();
+        this.owner.takenOver();
         break;
       default:
         this.outgoing.receive(message);
@@ -170,7 +185,7 @@ export class Session {
       versionFrom: VERSION_FROM,
       versionTo: VERSION_TO,
       chosen,
-      features: 0,
+      features: serves ? Feature.TAKEOVER : 0,
       maxFrameBytes,
       maxInFlight: serves ? maxInFlight : 0,
       maxEvents: serves ? maxEvents : 0,

@@ -3,6 +3,7 @@ import { ConfigModule } from '@nestjs/config';
 import { z } from 'zod';
 import { ECHO_PATTERN } from '../echo/echo.contract.js';
 import type { UdsEndpoint } from '../transport/uds.endpoints.js';
+import { CHOICE_TABLE } from '../transport/uds.choice-table.js';
 import type { UdsServerSettings } from '../transport/uds.options.js';
 import {
   LOG_FORMATS,
@@ -85,8 +86,9 @@ export function parseEnvironment(environment: Environment): SidecarConfig {
 function configOf(values: Values): SidecarConfig {
   const { UDS_PATH: path, UDS_RAW_PATH: rawPath } = values;
   const raw = { path: rawPath ?? '', dialects: ['raw'], pattern: ECHO_PATTERN } as const;
-  const numbers = SERVER_ROWS.map((row) => [row.name, values[variableNameOf(row)]] as const);
-  const given = Object.fromEntries(numbers.filter(([, value]) => value !== undefined));
+  const rows = [...SERVER_ROWS, ...CHOICE_TABLE];
+  const options = rows.map((row) => [row.name, values[variableNameOf(row)]] as const);
+  const given = Object.fromEntries(options.filter(([, value]) => value !== undefined));
   return {
     server: {
       endpoints: [{ path }, ...(rawPath === undefined ? [] : [raw])],

@@ -6,7 +6,7 @@ import { ConsoleLogger, type DynamicModule, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { errorOf, UdsError } from '../protocol/errors.js';
 import { UdsServer } from '../transport/uds.server.js';
-import { shutDownOnSignals, type SignalledProcess } from './shutdown.js';
+import { shutDownOnSignals, type SignalledProcess } from '../transport/uds.shutdown.js';
 import {
   loadSidecarConfig,
   type LogFormat,

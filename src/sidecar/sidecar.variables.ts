@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CHOICE_TABLE, type ChoiceRow } from '../transport/uds.choice-table.js';
 import { OPTION_TABLE, type OptionRow } from '../transport/uds.option-table.js';
 
 export const DEFAULT_PATH = './run/echo.sock';
@@ -65,7 +66,7 @@ const LOG_FORMAT: SidecarVariable = {
 };
 
 /** `maxFrameBytes` is set by UDS_MAX_FRAME_BYTES. */
-export const variableNameOf = (row: OptionRow): string =>
+export const variableNameOf = (row: { readonly name: string }): string =>
   `UDS_${row.name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
 /** The numeric options of the server. */
@@ -77,6 +78,7 @@ export const SIDECAR_VARIABLES: readonly SidecarVariable[] = [
   RAW_PATH,
   NAME,
   ...SERVER_ROWS.map(numericVariable),
+  ...CHOICE_TABLE.map(choiceVariable),
   LOG_LEVEL,
   LOG_FORMAT,
 ];
@@ -100,6 +102,17 @@ function numericVariable(row: OptionRow): SidecarVariable {
       row.default === undefined
         ? z.union([z.literal('').transform(() => undefined), given]).optional()
         : given.default(row.default),
+  };
+}
+
+function choiceVariable(row: ChoiceRow): SidecarVariable {
+  const { choices, says } = row;
+  return {
+    name: variableNameOf(row),
+    default: choices[0],
+    says,
+    allowed: `one of ${choices.join(', ')}`,
+    schema: z.enum(choices).default(choices[0]),
   };
 }
 

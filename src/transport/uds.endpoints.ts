@@ -12,7 +12,7 @@ export type UdsDialect = DialectName;
 
 /** One of the places where a server is reached. */
 export interface UdsEndpoint {
-  /** Where the socket file is; a relative path begins at the process's working directory. At most 93 bytes. */
+  /** Where the socket file is; a relative path begins at the process's working directory. At most 88 bytes. */
   readonly path: string;
   /** Permissions of this socket file. Default: the option `mode` of the server. */
   readonly mode?: number;

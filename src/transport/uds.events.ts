@@ -1,7 +1,10 @@
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 
-/** What `server.on` listens to: events of the `net.Server`. */
+/** What `server.on` listens to: `takeover`, and events of the `net.Server` of each endpoint. */
 export interface UdsServerEvents {
+  /** Another process has the socket file now: this server finishes what it has and closes. */
+  takeover: () => void;
   connection: (socket: Socket) => void;
   listening: () => void;
   close: () => void;
@@ -23,4 +26,32 @@ export interface UdsClientEvents {
 export interface EventSubscription {
   readonly event: string;
   readonly callback: (...args: unknown[]) => void;
+}
+
+/** What a server's application listens to. */
+export class ServerSubscriptions {
+  #subscriptions: EventSubscription[] = [];
+
+  /** @param servers those that are there already. */
+  add(subscription: EventSubscription, servers: readonly EventEmitter[]): void {
+    this.#subscriptions.push(subscription);
+    for (const server of servers) attach(server, subscription);
+  }
+
+  attachAll(servers: readonly EventEmitter[]): void {
+    for (const server of servers)
+      for (const subscription of this.#subscriptions) attach(server, subscription);
+  }
+
+  tellTakeover(): void {
+    for (const { event, callback } of this.#subscriptions) if (event === 'takeover') callback();
+  }
+
+  clear(): void {
+    this.#subscriptions = [];
+  }
+}
+
+function attach(server: EventEmitter, { event, callback }: EventSubscription): void {
+  if (event !== 'takeover') server.on(event, callback);
 }

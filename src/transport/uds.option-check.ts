@@ -1,4 +1,5 @@
 import { errorOf } from '../protocol/errors.js';
+import type { ChoiceRow } from './uds.choice-table.js';
 import type { OptionRow } from './uds.option-table.js';
 import { show } from './uds.show.js';
 
@@ -24,6 +25,13 @@ export function numberOf(row: OptionRow, name: string, value: unknown): number |
     'INVALID_OPTION',
     `Option ${name} must be a whole number from ${showBound(row, row.min)} to ${showBound(row, row.max)}, got ${show(value)}.`,
   );
+}
+
+/** What is given, or the default of the row. @throws UsageError INVALID_OPTION */
+export function choiceOf({ name, choices }: ChoiceRow, value: unknown): string {
+  if (value === undefined) return choices[0];
+  if (typeof value === 'string' && choices.includes(value)) return value;
+  throw errorOf('INVALID_OPTION', `Option ${name} must be one of ${choices.join(', ')}, got ${show(value)}.`);
 }
 
 function showBound(row: OptionRow, bound: number): string {

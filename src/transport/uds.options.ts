@@ -1,8 +1,9 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
-import type { EndpointPlace } from '../net/endpoint.js';
+import type { EndpointPlace, OnGone, OnLive } from '../net/endpoint.js';
 import { errorOf } from '../protocol/errors.js';
+import { CHOICE_TABLE } from './uds.choice-table.js';
 import { resolveEndpoints, type UdsEndpoint } from './uds.endpoints.js';
-import { numberOf, pathOf, refuseUnknown } from './uds.option-check.js';
+import { choiceOf, numberOf, pathOf, refuseUnknown } from './uds.option-check.js';
 import { OPTION_TABLE, type OptionSide } from './uds.option-table.js';
 import { show } from './uds.show.js';
 
@@ -16,6 +17,10 @@ export interface UdsSharedOptions {
   readonly maxBufferedBytes?: number;
   /** How long close() waits for what runs before it cuts. Default: 10,000 ms; from 1 to 2,147,483,647. */
   readonly closeTimeoutMs?: number;
+  /** After how long a silence the peer is asked whether it lives; 0 is never. Default: 15,000 ms; from 0 to 2,147,483,647. */
+  readonly heartbeatIntervalMs?: number;
+  /** How long it may take to answer; longer than any handler computes without a pause. Default: 45,000 ms; from 1 to 2,147,483,647. */
+  readonly heartbeatTimeoutMs?: number;
   /** As of Nest's own transports: turns packets into what travels. */
   readonly serializer?: Serializer;
   /** As of Nest's own transports: the other way round. */
@@ -25,7 +30,7 @@ export interface UdsSharedOptions {
 /** Where a server is reached: at one path, in all dialects but raw, or at endpoints. */
 export type UdsServerPlace =
   | {
-      /** Where the socket file is; a relative path begins at the process's working directory. At most 93 bytes. Short for `endpoints: [{ path }]`. */
+      /** Where the socket file is; a relative path begins at the process's working directory. At most 88 bytes. Short for `endpoints: [{ path }]`. */
       readonly path: string;
       readonly endpoints?: undefined;
     }
@@ -62,8 +67,18 @@ export interface UdsServerSettings extends UdsSharedOptions {
   readonly slowReaderTimeoutMs?: number;
   /** How long a client's hello may take, from its first byte. Default: 5,000 ms; from 1 to 2,147,483,647. */
   readonly helloTimeoutMs?: number;
-  /** How long an existing socket file is asked who lives there; silence counts as alive. Default: 1,000 ms; from 1 to 2,147,483,647. */
+  /** How long a server that is there already may take to say who it is, and that it leaves; silence counts as alive. Default: 1,000 ms; from 1 to 2,147,483,647. */
   readonly probeTimeoutMs?: number;
+  /** How long others who bind, replace or remove the same socket file are waited for. Default: 10,000 ms; from 1 to 2,147,483,647. */
+  readonly lockTimeoutMs?: number;
+  /** How often it is looked whether the socket file is still there; 0 is never. Default: 2,000 ms; from 0 to 2,147,483,647. */
+  readonly fileCheckIntervalMs?: number;
+  /** How long a closing server waits for the first word of who has connected and said nothing. Default: 500 ms; from 0 to 2,147,483,647. */
+  readonly silentDrainMs?: number;
+  /** What to do where a live server has the socket file: fail with ADDRESS_IN_USE, or take its place; it then finishes what it has and closes. Default: refuse. */
+  readonly onLive?: OnLive;
+  /** What to do where the socket file is gone while the server lives: say so, or make it anew too. Default: warn. */
+  readonly onGone?: OnGone;
 }
 
 /** What `new UdsClient` and `udsClient` take. */
@@ -74,6 +89,8 @@ export interface UdsClientOptions extends UdsSharedOptions {
   readonly connections?: number;
   /** How long connect() and the calls that wait for it try to reach a server. Default: 2,000 ms; from 1 to 2,147,483,647. */
   readonly connectTimeoutMs?: number;
+  /** How long a client that has lost its server tries to get it back while no call asks for it. Default: 60,000 ms; from 0 to 2,147,483,647. */
+  readonly reconnectTimeoutMs?: number;
   /** How long a call waits for its first answer; 0 waits for ever. Default: 30,000 ms; from 0 to 2,147,483,647. */
   readonly requestTimeoutMs?: number;
   /** Calls that may wait to be sent; one more fails with QUEUE_FULL. Default: 100,000; from 1 to 10,000,000. */
@@ -100,19 +117,43 @@ interface ResolvedShared {
 }
 
 export type ResolvedServerOptions = ResolvedShared &
-  NumbersOf<'server'> & { readonly endpoints: readonly EndpointPlace[] };
+  NumbersOf<'server'> & {
+    readonly endpoints: readonly EndpointPlace[];
+    readonly onLive: OnLive;
+    readonly onGone: OnGone;
+  };
 export type ResolvedClientOptions = ResolvedShared & NumbersOf<'client'> & { readonly path: string };
 
 const OTHER_OPTIONS = ['name', 'serializer', 'deserializer'];
 
 /** @throws UsageError INVALID_OPTION that names the option, its value and what is allowed. */
 export function resolveServerOptions(options: UdsServerOptions): ResolvedServerOptions {
-  const resolved = resolve('server', options, ['path', 'endpoints']);
-  const { path, endpoints, ...rest } = resolved as typeof resolved & { mode: number };
-  return {
-    ...rest,
-    endpoints: resolveEndpoints(path, endpoints, rest.mode),
-  } as unknown as ResolvedServerOptions;
+  const names = CHOICE_TABLE.map((row) => row.name);
+  const resolved: Record<string, unknown> = {
+    ...resolve('server', options, ['path', 'endpoints', ...names]),
+  };
+  const { path, endpoints, ...rest } = resolved;
+  for (const row of CHOICE_TABLE) rest[row.name] = choiceOf(row, rest[row.name]);
+  rest['endpoints'] = resolveEndpoints(path, endpoints, rest['mode'] as number);
+  refuseTogether(rest as unknown as ResolvedServerOptions);
+  return rest as unknown as ResolvedServerOptions;
+}
+
+/** @throws UsageError INVALID_OPTION for options that make no sense beside each other. */
+function refuseTogether({ onLive, onGone, fileCheckIntervalMs, endpoints }: ResolvedServerOptions): void {
+  if (onGone === 'recreate' && fileCheckIntervalMs === 0) {
+    throw errorOf(
+      'INVALID_OPTION',
+      "Option onGone is 'recreate' and fileCheckIntervalMs 0: nobody would notice that the file has gone.",
+    );
+  }
+  const mute = endpoints.find(({ dialects }) => !dialects.includes('binary'));
+  if (onLive === 'takeover' && mute !== undefined) {
+    throw errorOf(
+      'INVALID_OPTION',
+      `Option onLive is 'takeover', but the endpoint ${mute.path} does not serve the dialect binary: a server there could not be told to leave.`,
+    );
+  }
 }
 
 /** @throws UsageError INVALID_OPTION that names the option, its value and what is allowed. */

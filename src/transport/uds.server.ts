@@ -14,7 +14,7 @@ import { UDS_TRANSPORT } from './uds.constants.js';
 import { UdsContext, type UdsStats } from './uds.context.js';
 import { mapUnfilteredError } from './uds.errors.js';
 import { runEvent } from './uds.event.js';
-import type { EventSubscription, UdsServerEvents } from './uds.events.js';
+import { type EventSubscription, ServerSubscriptions, type UdsServerEvents } from './uds.events.js';
 import { type ResolvedServerOptions, resolveServerOptions, type UdsServerOptions } from './uds.options.js';
 import { RequestReader } from './uds.request-reader.js';
 import { patternOfText } from './uds.pattern.js';
@@ -27,8 +27,8 @@ const MAX_REMEMBERED_PATTERNS = 1024;
 /**
  * Serves Nest's message and event handlers over a Unix domain socket.
  *
- * `listen` fails through Nest's callback with PATH_TOO_LONG, NOT_A_SOCKET, ADDRESS_IN_USE, DIRECTORY_MISSING,
- * PERMISSION_DENIED, OWNER_NOT_ALLOWED or LISTEN_FAILED.
+ * `listen` fails through Nest's callback with PATH_TOO_LONG, NOT_A_SOCKET, ADDRESS_IN_USE, TAKEOVER_REFUSED, LOCK_TIMEOUT,
+ * LOCK_BROKEN, DIRECTORY_MISSING, PERMISSION_DENIED, OWNER_NOT_ALLOWED or LISTEN_FAILED.
  *
  * @example
  * const app = await NestFactory.createMicroservice(AppModule, { strategy: new UdsServer({ path: '/run/app/app.sock' }) });
@@ -45,7 +45,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   readonly #readsPackets: boolean;
   readonly #handlers = new Map<string, MessageHandler>();
   #listener: Listener | undefined;
-  #subscriptions: EventSubscription[] = [];
+  readonly #subscriptions = new ServerSubscriptions();
   #hasHooks = false;
   readonly #readStats = (): UdsStats => this.#stats();
 
@@ -87,7 +87,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   /** Takes the socket file away, waits for what runs, up to closeTimeoutMs, and closes. */
   override async close(): Promise<void> {
     const listener = this.#listener;
-    this.#subscriptions = [];
+    this.#subscriptions.clear();
     if (listener === undefined) return;
     await listener.close();
     // Whoever listened again meanwhile has another listener.
@@ -96,11 +96,10 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     this._status$.next('disconnected');
   }
 
-  /** Listens to an event of the `net.Server` of each endpoint; may be called before `listen`. */
+  /** Listens to `takeover`, or to an event of the `net.Server` of each endpoint; may be called before `listen`. */
   override on<Event extends keyof UdsServerEvents>(event: Event, callback: UdsServerEvents[Event]): void {
     const subscription = { event: String(event), callback: callback as EventSubscription['callback'] };
-    if (this.#listener === undefined) this.#subscriptions.push(subscription);
-    else subscribe(this.#listener, subscription);
+    this.#subscriptions.add(subscription, this.#listener?.servers ?? []);
   }
 
   /** The `net.Server` of the first endpoint, of the next `listen` where it does not listen. */
@@ -147,25 +146,30 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       // A server makes no calls, so it grants no credit for answers; the session asks for a figure all the same.
       { ...options, role: 'server', pid: process.pid, streamCreditBytes: FLOOR_FRAME_BYTES },
       {
-        // Each call in an asynchronous context of its own: what one enters (`enterWith`) must not reach the next.
+        // Each call in an asynchronous context of its own: what one enters must not reach the next.
         called: (connection, call) =>
           new AsyncResource('UdsCall').runInAsyncScope(() => this.#called(connection, call)),
         troubled: (error, connection) => this.#troubled(error, connection),
+        takenOver: () => this.#takenOver(),
       },
     );
-    for (const subscription of this.#subscriptions) subscribe(listener, subscription);
+    this.#subscriptions.attachAll(listener.servers);
     return listener;
+  }
+
+  #takenOver(): void {
+    this.logger.log('Another process has the socket file now: finishing what runs here.');
+    this.#subscriptions.tellTakeover();
+    void this.close();
   }
 
   /** One line of log; what the peer chose is quoted, so that it can't forge lines. */
   #troubled(error: UdsError, connection: Connection | undefined, pattern?: string): void {
     const peer = connection?.session.peer;
     const who = peer === undefined ? '' : ` (client ${quote(peer.name)}, pid ${peer.pid})`;
-    const what = pattern === undefined ? '' : ` (pattern ${quote(pattern)})`;
-    const line = `${error.code}: ${error.message}${what}${who}`;
+    const line = `${error.code}: ${error.message}${pattern === undefined ? '' : ` (pattern ${quote(pattern)})`}${who}`;
     // A client that leaves with calls in flight is its own affair; what broke a rule is worth a look.
-    if (error.code === 'CONNECTION_LOST') this.logger.debug(line);
-    else this.logger.warn(line);
+    this.logger[error.code === 'CONNECTION_LOST' ? 'debug' : 'warn'](line);
   }
 
   #called(connection: Connection, call: IncomingCall): void {
@@ -293,8 +297,4 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   #stats(): UdsStats {
     return this.#listener?.stats ?? { connections: 0, callsServed: 0, callsInFlight: 0, endpoints: [] };
   }
-}
-
-function subscribe(listener: Listener, { event, callback }: EventSubscription): void {
-  for (const server of listener.servers) server.on(event, callback);
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { OPTION_TABLE, type OptionRow } from '../../src/index.js';
+import { CHOICE_TABLE, OPTION_TABLE, type OptionRow } from '../../src/index.js';
 
 const page = readFileSync('docs/options.md', 'utf8');
 const types = readFileSync('src/transport/uds.options.ts', 'utf8');
@@ -42,4 +42,14 @@ describe('docs/options.md', () => {
     );
     expect(listed).toEqual(OPTION_TABLE.map((row) => row.name));
   });
+
+  test.each(CHOICE_TABLE.map((row) => [row.name, row] as const))(
+    'says of the word %s what its table says, as the types do',
+    (name, { choices: [usual, ...others], says }) => {
+      const named = others.map((other) => `\`${other}\``).join(', ');
+      expect(page.split('\n')).toContain(`| \`${name}\` | server | \`${usual}\` | ${named} | ${says} |`);
+      const [, comment] = new RegExp(`/\\*\\* ([^\n]*) \\*/\n  readonly ${name}\\?: `).exec(types) ?? [];
+      expect(comment).toBe(`${says} Default: ${usual}.`);
+    },
+  );
 });

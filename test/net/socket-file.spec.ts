@@ -66,7 +66,7 @@ const who = async (path: string): Promise<unknown> => {
 };
 
 describe('a path', () => {
-  const SUFFIX_BYTES = '.lock.XXXXXX/s'.length;
+  const SUFFIX_BYTES = '.lock.XXXXXX/XXXXXX'.length;
   const LIMIT = (process.platform === 'darwin' ? 103 : 107) - SUFFIX_BYTES;
 
   it('may have as many bytes as fit with what is added to bind it', async () => {

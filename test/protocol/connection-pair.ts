@@ -33,11 +33,11 @@ export class End implements SessionSink, SessionOwner {
   readonly calls: IncomingCall[] = [];
   readonly peers: Hello[] = [];
   readonly refusals: UdsErrorCode[] = [];
-  readonly tokens: number[] = [];
   /** As a socket that takes no more would have it. */
   isCongested = false;
   leftTimes = 0;
   freedTimes = 0;
+  takenOverTimes = 0;
   /** Why this end ended the connection. */
   error: UdsError | undefined;
   readonly dialect: Dialect;
@@ -77,8 +77,13 @@ export class End implements SessionSink, SessionOwner {
     this.#endIfFinished();
   }
 
-  ponged(token: number): void {
-    this.tokens.push(token);
+  takenOver(): void {
+    this.takenOverTimes += 1;
+  }
+
+  /** The tokens of the PONGs that have left. */
+  get pongs(): number[] {
+    return this.sentOf('PONG').map(({ id }) => id);
   }
 
   /** The newest call that was taken. */

@@ -68,7 +68,7 @@ describe('a session without a hello', () => {
     pair.client.session.outgoing.cancel(cancelled.call!);
     pair.client.session.expire(100);
     pair.settle();
-    expect(pair.client.tokens).toEqual([77]);
+    expect(pair.server.pongs).toEqual([77]);
     expect(reasons).toEqual([withCode('CALL_ABORTED'), withCode('CALL_ABORTED')]);
     expect(late.codes).toEqual(['DEADLINE_EXCEEDED']);
     expect(pair.server.session.incoming.size).toBe(0);

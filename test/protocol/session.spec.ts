@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { errorOf } from '../../src/protocol/errors.js';
 import { FrameType } from '../../src/protocol/frame.js';
-import type { Hello } from '../../src/protocol/hello.js';
+import { Feature, type Hello } from '../../src/protocol/hello.js';
 import { connect, ConnectionPair, message, Recorder } from './connection-pair.js';
 
 const CLOSING = errorOf('SERVER_CLOSING', 'grace period over');
@@ -31,11 +31,12 @@ describe('the hello', () => {
 
     expect(client.frames).toEqual(['CLIENT_HELLO 0']);
     expect(server.frames).toEqual(['SERVER_HELLO 0']);
-    const versions = { versionFrom: 1, versionTo: 1, features: 0 };
+    const versions = { versionFrom: 1, versionTo: 1 };
     expect(server.peers).toEqual([
       {
         ...versions,
         chosen: 0,
+        features: 0,
         name: 'shop',
         pid: 4711,
         maxFrameBytes: 70_000,
@@ -47,6 +48,7 @@ describe('the hello', () => {
       {
         ...versions,
         chosen: 1,
+        features: Feature.TAKEOVER,
         name: 'echo',
         pid: 42,
         maxFrameBytes: 80_000,
@@ -179,11 +181,11 @@ describe('liveness', () => {
     client.request();
     client.session.ping(0xffffffff);
     pair.settle();
-    expect(client.tokens).toEqual([0xffffffff]);
+    expect(server.pongs).toEqual([0xffffffff]);
     server.session.incoming.respond(server.call, 1, false);
     server.session.ping(0);
     pair.settle();
-    expect(server.tokens).toEqual([0]);
+    expect(client.pongs).toEqual([0]);
     expect(server.frames).toEqual(['SERVER_HELLO 0', 'PONG 4294967295', 'RESPONSE 1', 'PING 0']);
     expect(client.frames).toEqual(['CLIENT_HELLO 0', 'REQUEST 1', 'PING 4294967295', 'PONG 0']);
   });
@@ -353,7 +355,7 @@ describe('leaving', () => {
     client.session.ping(5);
     pair.settle();
     expect(server.calls).toHaveLength(2);
-    expect(client.tokens).toEqual([5]);
+    expect(server.pongs).toEqual([5]);
     server.session.incoming.respond(server.calls[0]!, 1, false);
     pair.settle();
     expect(caller.heard).toEqual([['end', 1, false]]);

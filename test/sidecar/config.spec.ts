@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { OPTION_TABLE } from '../../src/index.js';
+import { CHOICE_TABLE, OPTION_TABLE } from '../../src/index.js';
 import { parseEnvironment, SidecarConfigError } from '../../src/sidecar/sidecar.config.js';
 import { SIDECAR_VARIABLES } from '../../src/sidecar/sidecar.variables.js';
 
@@ -36,16 +36,24 @@ describe('the environment', () => {
         helloTimeoutMs: 5000,
         slowReaderTimeoutMs: 30_000,
         probeTimeoutMs: 1000,
+        lockTimeoutMs: 10_000,
+        fileCheckIntervalMs: 2000,
+        silentDrainMs: 500,
+        heartbeatIntervalMs: 15_000,
+        heartbeatTimeoutMs: 45_000,
+        onLive: 'refuse',
+        onGone: 'warn',
       },
       log: { levels: ['fatal', 'error', 'warn', 'log'], format: 'text' },
     });
   });
 
-  it('has a variable for each numeric option of the server, and for none of the client alone', () => {
+  it('has a variable for each number and word that is an option of the server, and for none of the client alone', () => {
     const numeric = OPTION_TABLE.filter((row) => row.side !== 'client').map((row) => row.name);
     const words = (name: string): string => name.replaceAll('_', '').toLowerCase();
     const named = SIDECAR_VARIABLES.map(({ name }) => words(name.replace('UDS_', '')));
-    expect(named).toEqual(['path', 'rawpath', 'name', ...numeric.map(words), 'loglevel', 'logformat']);
+    const options = [...numeric, ...CHOICE_TABLE.map((row) => row.name)].map(words);
+    expect(named).toEqual(['path', 'rawpath', 'name', ...options, 'loglevel', 'logformat']);
   });
 
   it('sets what it says', () => {

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { SignalledProcess } from '../../src/sidecar/shutdown.js';
+import type { SignalledProcess } from '../../src/transport/uds.shutdown.js';
 import { Gate } from './wait.js';
 
 /** A process whose signals a test sends, and whose end does not end the test. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { type Closable, shutDownOnSignals } from '../../src/sidecar/shutdown.js';
+import { type Closable, shutDownOnSignals } from '../../src/transport/uds.shutdown.js';
 import { afterThisTest } from '../support/cleanup.js';
 import { RecordedLog } from '../support/log.js';
 import { ProcessHost } from '../support/process-host.js';

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { UdsServer } from './uds.server.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 type Signal = (typeof SIGNALS)[number];
@@ -31,11 +32,13 @@ export interface ShutdownOptions {
 }
 
 /**
- * Ends a Nest application in order on SIGTERM and SIGINT: its servers first, then the application; then exits with 0,
- * or with 1 where something failed to close. A second signal exits with 1 at once.
+ * Ends a Nest application in order on SIGTERM and SIGINT, and once another process has taken the place of one of its
+ * `UdsServer`s: its servers first, then the application; then exits with 0, or with 1 where something failed to close. A
+ * second signal exits with 1 at once.
  *
  * Takes the place of Nest's `enableShutdownHooks`, which runs the modules' `onModuleDestroy` while calls are still
- * being answered, and ends the process by the signal.
+ * being answered, and ends the process by the signal. Of a hybrid application give the servers, and the application as
+ * `app`.
  *
  * @example
  * const server = new UdsServer({ path: '/run/app/app.sock' });
@@ -44,22 +47,32 @@ export interface ShutdownOptions {
  * await app.listen();
  */
 export function shutDownOnSignals(options: ShutdownOptions): void {
-  const { process: host = process } = options;
+  const { process: host = process, servers } = options;
   const logger = new Logger('Shutdown');
-  let firstAtMs: number | undefined;
+  let beganAtMs: number | undefined;
+  const begin = (why: string): void => {
+    beganAtMs = performance.now();
+    logger.log(`${why}: finishing what runs. A second signal exits at once.`);
+    void shutDown(options, logger).then((code) => {
+      if (code !== undefined) host.exit(code);
+    });
+  };
   const onSignal = (signal: Signal): void => {
-    if (firstAtMs === undefined) {
-      firstAtMs = performance.now();
-      logger.log(`${signal}: finishing what runs. A second signal exits at once.`);
-      void shutDown(options, logger).then((code) => {
-        if (code !== undefined) host.exit(code);
-      });
-    } else if (performance.now() - firstAtMs > SAME_WISH_MS) {
+    if (beganAtMs === undefined) {
+      begin(signal);
+    } else if (performance.now() - beganAtMs > SAME_WISH_MS) {
       logger.warn(`${signal}, the second signal: exiting at once.`);
       host.exit(1);
     }
   };
   for (const signal of SIGNALS) host.on(signal, () => onSignal(signal));
+  for (const server of servers) {
+    if (server instanceof UdsServer) {
+      server.on('takeover', () => {
+        if (beganAtMs === undefined) begin('Taken over');
+      });
+    }
+  }
 }
 
 /** Gives the exit code; none where the start failed, since whoever started knows why and says so. */

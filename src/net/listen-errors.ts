@@ -1,0 +1,43 @@
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errorOf, UdsError } from '../protocol/errors.js';
+
+export const errnoOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
+
+/** Says in one sentence why a path can't be listened on, and who could change that. An error that says so already stays. */
+export async function listenError(path: string, error: unknown): Promise<UdsError> {
+  if (error instanceof UdsError) return error;
+  const errno = errnoOf(error);
+  const directory = dirname(path);
+  if (errno === 'ENOENT' && (await isMissing(directory))) {
+    return errorOf(
+      'DIRECTORY_MISSING',
+      `The directory ${directory} does not exist: create it, or choose another path.`,
+      error,
+    );
+  }
+  if (errno === 'ENOTDIR') {
+    return errorOf('DIRECTORY_MISSING', `${directory} is no directory: choose another path.`, error);
+  }
+  if (errno === 'EACCES' || errno === 'EPERM') {
+    const owner = await stat(directory).catch(() => undefined);
+    const fixer =
+      owner === undefined
+        ? 'its owner'
+        : `its owner (uid ${owner.uid}, mode ${(owner.mode & 0o7777).toString(8)})`;
+    const me = process.geteuid?.() ?? 'of this process';
+    return errorOf(
+      'PERMISSION_DENIED',
+      `Uid ${me} may not write the directory ${directory}: ${fixer} or root can allow it.`,
+      error,
+    );
+  }
+  return errorOf('LISTEN_FAILED', `Can not listen on ${path}: the system says ${errno}.`, error);
+}
+
+/** The system says ENOENT too where a directory is there and takes no files, such as /proc. */
+const isMissing = async (path: string): Promise<boolean> =>
+  await stat(path).then(
+    () => false,
+    () => true,
+  );

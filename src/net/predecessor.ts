@@ -1,0 +1,101 @@
+import type { Dialect } from '../protocol/dialects/dialect.js';
+import { errorOf, UdsError } from '../protocol/errors.js';
+import type { Connection, ConnectionOwner } from './connection.js';
+import type { ConnectionSettings } from './connection-owner.js';
+import { dial } from './dialer.js';
+
+const ignore = (): void => undefined;
+
+/** Who lives on a socket file, with the connection on which it was asked, where it answered. */
+export class Predecessor {
+  #connection: Connection | undefined;
+  readonly #left: Promise<void>;
+  #hasLeft: () => void = ignore;
+
+  private constructor() {
+    this.#left = new Promise((resolve) => {
+      this.#hasLeft = resolve;
+    });
+  }
+
+  /**
+   * Asks an existing socket file who lives there: an answer, silence and a full queue all mean that somebody does.
+   *
+   * @param dialect what is spoken there, as far as one can know; where it is left out a hello is said.
+   * @returns undefined where nobody does.
+   * @throws PERMISSION_DENIED where nobody can tell.
+   */
+  static async meet(
+    path: string,
+    settings: ConnectionSettings,
+    timeoutMs: number,
+    dialect?: Dialect,
+  ): Promise<Predecessor | undefined> {
+    const met = new Predecessor();
+    try {
+      await dial(path, { ...settings, role: 'client' }, met.#owner(), timeoutMs, undefined, dialect);
+    } catch (error) {
+      if (!(error instanceof UdsError)) throw error;
+      if (error.code === 'CONNECTION_REFUSED' || error.code === 'SERVER_NOT_FOUND') return undefined;
+      if (error.code === 'PERMISSION_DENIED') throw error;
+    }
+    return met;
+  }
+
+  /** What people know it by. */
+  get who(): string {
+    const pid = this.#connection?.session.peer?.pid;
+    return pid ? `process ${pid}` : 'a process that did not say who it is';
+  }
+
+  /** Whether it can be told that its place was taken. */
+  get canBeTold(): boolean {
+    return this.#connection?.session.canTakeOver === true;
+  }
+
+  /** Ends the conversation; it stays where it is. */
+  letBe(): void {
+    this.#connection?.leave();
+  }
+
+  /**
+   * Tells it that its socket file was replaced, so that it finishes what it has and goes.
+   *
+   * @throws TAKEOVER_TIMEOUT where it does not begin to go within the time. The words wait for it: it goes once it reads them.
+   */
+  async tellToLeave(timeoutMs: number): Promise<void> {
+    this.#connection?.session.takeOver();
+    this.#connection?.flush();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(takeoverTimeout(this.who, timeoutMs)), timeoutMs).unref();
+    });
+    try {
+      await Promise.race([this.#left, late]);
+    } finally {
+      clearTimeout(timer);
+      this.#connection?.leave();
+    }
+  }
+
+  #owner(): ConnectionOwner {
+    return {
+      opened: (connection) => {
+        this.#connection = connection;
+      },
+      called: ignore,
+      refused: ignore,
+      takenOver: ignore,
+      left: () => this.#hasLeft(),
+      freed: ignore,
+      closed: () => this.#hasLeft(),
+    };
+  }
+}
+
+function takeoverTimeout(who: string, timeoutMs: number): UdsError {
+  return errorOf(
+    'TAKEOVER_TIMEOUT',
+    `The server that was replaced (${who}) has not begun to leave within ${timeoutMs} ms (option probeTimeoutMs): it hangs. Its connections stay with it until it goes on or is ended.`,
+  );
+}

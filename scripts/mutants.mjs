@@ -1,5 +1,5 @@
-// Takes out one promise at a time and checks that the named test notices: `npm run test:mutants [-- WORD]` runs all, or
-// those whose sentence, file or spec holds WORD. The tree itself is not touched: edits are made in copies of it.
+// Takes out one promise at a time and checks that the named test notices: `npm run test:mutants [-- WORD...]` runs all,
+// or those whose sentence, file or spec holds one of the words. The tree itself is not touched: edits are made in copies of it.
 import { spawn } from 'node:child_process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -130,9 +130,10 @@ function uncovered() {
   ];
 }
 
-const word = process.argv[2];
+const words = process.argv.slice(2);
 const chosen = mutants.filter(
-  ({ says, file, spec }) => word === undefined || `${says} ${file} ${spec}`.includes(word),
+  ({ says, file, spec }) =>
+    words.length === 0 || words.some((word) => `${says} ${file} ${spec}`.includes(word)),
 );
 const queue = [...chosen];
 let survivors = 0;

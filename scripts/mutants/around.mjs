@@ -63,8 +63,8 @@ export const around = [
     {
       says: 'SIGTERM and SIGINT end the sidecar with 0',
       file: 'src/transport/uds.shutdown.ts',
-      from: '        if (code !== undefined) host.exit(code);',
-      to: '        if (code !== undefined) host.exit(7);',
+      from: 'if (code !== undefined) host.exit(code);',
+      to: 'if (code !== undefined) host.exit(7);',
       name: 'finishes, removes its socket and exits with 0',
       builds: true,
     },

@@ -12,7 +12,7 @@ export const calls = [
     {
       says: 'a close waits for no connection that no call waits for',
       file: 'src/net/channel.ts',
-      from: 'if (this.#queue.size === 0) this.#stopDialing();',
+      from: 'if (this.#queue.size === 0) this.#dialing.stop();',
       to: '',
       name: 'ends at once',
     },
@@ -159,8 +159,8 @@ export const calls = [
       says: 'a server that closes tells its clients, and they leave',
       keeps: 'Clients are told, finish there what runs, and send new calls to another server.',
       file: 'src/net/listener.ts',
-      from: 'if (connection.session.hasBegun) connection.leave();',
-      to: 'if (connection.session.hasBegun) void 0;',
+      from: 'for (const connection of this.#connections.keys()) connection.leave();',
+      to: '',
     },
   ]),
   ...group('test/transport/close.spec.ts', [
@@ -185,7 +185,7 @@ export const calls = [
       keeps:
         'What is not done after `closeTimeoutMs` is cut; the last word says which request was taken last, so that the others may be sent again.',
       file: 'src/net/listener.ts',
-      from: 'const timer = setTimeout(() => this.#cut(), closeTimeoutMs);',
+      from: 'const timer = setTimeout(() => this.#cutLate(), closeTimeoutMs);',
       to: 'const timer = setTimeout(() => undefined, closeTimeoutMs);',
       name: "a server's close cuts",
     },

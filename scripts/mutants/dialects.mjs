@@ -169,9 +169,9 @@ export const dialects = [
     },
     {
       says: 'nobody waits for the hello of a dialect that has none',
-      file: 'src/net/connection.ts',
-      from: 'if (!this.session.hasBegun && !this.isOver) this.#helloTimer.arm();',
-      to: 'if (!this.isOver) this.#helloTimer.arm();',
+      file: 'src/net/liveness.ts',
+      from: '    this.#hasBegun = true;\n    this.#hello.disarm();\n    if',
+      to: '    if',
       name: 'the server says nothing before the first byte',
     },
   ]),

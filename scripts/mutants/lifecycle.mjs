@@ -89,8 +89,8 @@ export const lifecycle = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'status tells of a server that is not there',
     file: 'src/net/channel.ts',
-    from: '    this.owner.disconnected();\n    this.#failQueued(error);',
-    to: '    this.#failQueued(error);',
+    from: '      this.owner.disconnected();\n      this.#failQueued(error);',
+    to: '      this.#failQueued(error);',
     name: '`status` of a client that reaches nobody',
   },
   {
@@ -117,22 +117,22 @@ export const lifecycle = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'on before listen hears',
     file: 'src/transport/uds.server.ts',
-    from: 'for (const subscription of this.#subscriptions) subscribe(listener, subscription);',
+    from: 'this.#subscriptions.attachAll(listener.servers);',
     to: '',
     name: '`app.on(…)` before `listen()`',
   },
   {
     says: 'one attempt serves all who wait',
-    file: 'src/net/channel.ts',
-    from: 'this.#dialing ??= ',
-    to: 'this.#dialing = ',
+    file: 'src/net/dialing.ts',
+    from: 'if (this.#first === undefined) {',
+    to: 'if (performance.now() > 0) {',
     name: 'first messages and events at once: one connection',
   },
   {
     says: 'a close waits for what waits to be sent',
     file: 'src/net/channel.ts',
-    from: 'if (this.#queue.size === 0) this.#stopDialing();',
-    to: 'this.#stopDialing();',
+    from: 'if (this.#queue.size === 0) this.#dialing.stop();',
+    to: 'this.#dialing.stop();',
     name: '`close()` while the client connects for a message and an event',
   },
   {

@@ -90,8 +90,8 @@ export const promises = [
       says: 'a call that waits when its connection goes is not forgotten',
       keeps: 'A call that was not sent waits for the next connection.',
       file: 'src/net/channel.ts',
-      from: 'if (this.#queue.size > 0 && this.#pool.liveCount === 0) this.#dial()',
-      to: 'if (this.#queue.size < 0) this.#dial()',
+      from: '    for (const call of this.#queue.items) call.waitsSinceMs = nowMs;\n    this.#dialing.want();',
+      to: '    for (const call of this.#queue.items) call.waitsSinceMs = nowMs;',
       name: 'calls that wait behind those that run',
     },
   ]),
@@ -115,8 +115,8 @@ export const promises = [
     {
       says: 'a close ends the pause between two attempts',
       file: 'src/net/redial.ts',
-      from: '      refuseIfStopped(stop);\n',
-      to: '',
+      from: '{ signal: stop, ref: false }',
+      to: '{ ref: false }',
       name: 'between two attempts',
     },
     {
@@ -135,9 +135,9 @@ export const promises = [
     },
     {
       says: 'calls do not wait for an attempt that others began',
-      file: 'src/net/channel.ts',
-      from: 'this.#dialing ??= this.#attempt(',
-      to: 'this.#dialing ??= this.#filling ?? this.#attempt(',
+      file: 'src/net/dialing.ts',
+      from: 'this.#first = this.#dialFirst();',
+      to: 'this.#first = this.#others ?? this.#dialFirst();',
       name: 'an attempt that hangs',
     },
   ]),
@@ -169,9 +169,9 @@ export const promises = [
     },
     {
       says: 'a connection that can not be had is not asked for with each call',
-      file: 'src/net/channel.ts',
-      from: 'this.#missing > 0 && performance.now() >= this.#nextFillAtMs',
-      to: 'this.#missing > 0',
+      file: 'src/net/dialing.ts',
+      from: 'if (performance.now() >= this.#nextFillAtMs) this.fill()',
+      to: 'this.fill()',
       name: 'has connect() fail',
     },
     {

@@ -18,6 +18,8 @@ export interface WaitingRoom {
  * A call on its way: it waits in the queue until a connection can take it, then belongs to that connection's session.
  */
 export class ChannelCall {
+  /** Since when it waits for a server: on the clock of `performance.now`. */
+  waitsSinceMs = 0;
   #connection: Connection | undefined;
   #call: OutgoingCall | undefined;
 

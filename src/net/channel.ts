@@ -1,14 +1,13 @@
-import { setMaxListeners } from 'node:events';
 import type { CallRequest, Caller } from '../protocol/call.js';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import { deadlineExceeded } from '../protocol/outgoing-calls.js';
 import { ChannelCall, type WaitingRoom } from './channel-call.js';
 import { ConnectionPool } from './connection-pool.js';
 import type { Connection, ConnectionOwner } from './connection.js';
-import { redial, redialAll, type RedialSettings } from './redial.js';
+import { Dialing, type DialingSettings } from './dialing.js';
 import { WaitQueue } from './wait-queue.js';
 
-export interface ChannelSettings extends RedialSettings {
+export interface ChannelSettings extends DialingSettings {
   /** How many connections the calls are spread over. */
   readonly connections: number;
   /** Calls and events that may wait to be written. */
@@ -33,13 +32,9 @@ export class Channel {
   readonly #connectionOwner: ConnectionOwner;
   readonly #leaving = new Set<Connection>();
   readonly #pool = new ConnectionPool();
-  #dialing: Promise<void> | undefined;
-  #filling: Promise<void> | undefined;
-  /** When a connection that could not be had is tried for again, while others serve. */
-  #nextFillAtMs = 0;
-  readonly #stops = new Set<AbortController>();
-  /** Connections that have ever stood. */
-  #opens = 0;
+  readonly #dialing: Dialing;
+  /** Whether a server that is lost is to be had again: since the first call or connect(), until a close. */
+  #isInUse = false;
   #closing: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
 
@@ -70,6 +65,14 @@ export class Channel {
       freed: () => this.#advance(),
       closed: (connection) => this.#closed(connection),
     };
+    const missing = (): number => this.#missing;
+    this.#dialing = new Dialing(settings, this.#connectionOwner, {
+      get missing() {
+        return missing();
+      },
+      outOfPatience: (sinceMs, error) => this.#failWaiting(sinceMs, error),
+      ended: (error) => this.#dialed(error),
+    });
   }
 
   /** The connections that new calls go to. */
@@ -79,9 +82,10 @@ export class Channel {
 
   /** Resolves when the server has answered the hello of each connection. @throws what `redial` says. */
   async connect(): Promise<void> {
-    const endsAtMs = this.#dialEndsAtMs();
-    if (this.#pool.liveCount === 0) await this.#dial();
-    if (this.#missing > 0) await this.#fill(endsAtMs);
+    this.#isInUse = true;
+    const endsAtMs = performance.now() + this.settings.connectTimeoutMs;
+    if (this.#pool.liveCount === 0) await this.#dialing.reach();
+    if (this.#missing > 0) await this.#dialing.fill(endsAtMs);
   }
 
   /** Sends a request at once where the connection can take it, else queues it. Errors reach the caller. */
@@ -106,6 +110,7 @@ export class Channel {
   }
 
   #submit(call: ChannelCall): ChannelCall {
+    this.#isInUse = true;
     const connection = this.#queue.size === 0 ? this.#pool.choose(call) : undefined;
     if (connection === undefined) this.#enqueue(call);
     else call.writeTo(connection);
@@ -121,6 +126,7 @@ export class Channel {
       call.fail(errorOf('QUEUE_FULL', reason));
       return;
     }
+    call.waitsSinceMs = performance.now();
     try {
       call.encodePayload();
     } catch (error) {
@@ -145,84 +151,35 @@ export class Channel {
   }
 
   #dialIfMissing(): void {
-    // What an attempt fails with reaches the calls that wait for it.
-    if (this.#pool.liveCount === 0) this.#dial().catch(() => undefined);
-    else if (this.#missing > 0 && performance.now() >= this.#nextFillAtMs)
-      this.#fill(this.#dialEndsAtMs()).catch(() => undefined);
+    if (this.#pool.liveCount === 0) this.#dialing.want();
+    else if (this.#missing > 0) this.#dialing.fillIfDue();
   }
 
-  /** Calls wait and nobody takes them. */
+  /** No server is there any more: whoever waits for one does so from now on. */
   #dialIfStranded(): void {
-    if (this.#queue.size > 0 && this.#pool.liveCount === 0) this.#dial().catch(() => undefined);
+    if (this.#pool.liveCount > 0) return;
+    if (this.#queue.size === 0) {
+      if (this.#isInUse && this.#closing === undefined) this.#dialing.wish();
+      return;
+    }
+    const nowMs = performance.now();
+    for (const call of this.#queue.items) call.waitsSinceMs = nowMs;
+    this.#dialing.want();
   }
 
-  /** The first connection, where none stands: calls wait for this, and fail with it. */
-  #dial(): Promise<void> {
-    const endsAtMs = this.#dialEndsAtMs();
-    const opensBefore = this.#opens;
-    this.#dialing ??= this.#attempt((stop) => redial(this.settings, this.#connectionOwner, stop, endsAtMs))
-      .then(
-        () => {
-          if (this.#missing > 0) this.#fill(endsAtMs).catch(() => undefined);
-        },
-        (error: unknown) => {
-          // A server that was there for a moment is worth another attempt, with all of its time.
-          if (this.#opens === opensBefore) this.#failDialing(error as UdsError);
-          throw error;
-        },
-      )
-      .finally(() => {
-        this.#dialing = undefined;
-        this.#dialed();
-      });
-    return this.#dialing;
-  }
-
-  #failDialing(error: UdsError): void {
-    this.owner.disconnected();
-    this.#failQueued(error);
-  }
-
-  /** The others, while one serves: no call waits for this. */
-  #fill(endsAtMs: number): Promise<void> {
-    this.#filling ??= this.#attempt((stop) =>
-      redialAll(this.#missing, this.settings, this.#connectionOwner, stop, endsAtMs),
-    )
-      .catch((error: unknown) => {
-        this.#nextFillAtMs = this.#dialEndsAtMs();
-        throw error;
-      })
-      .finally(() => {
-        this.#filling = undefined;
-        this.#dialed();
-      });
-    return this.#filling;
-  }
-
-  async #attempt(run: (stop: AbortSignal) => Promise<void>): Promise<void> {
-    const stop = new AbortController();
-    this.#stops.add(stop);
-    // Each connection that is dialled listens to it: that many are no leak.
-    setMaxListeners(0, stop.signal);
-    await run(stop.signal).finally(() => this.#stops.delete(stop));
-  }
-
-  #dialEndsAtMs(): number {
-    return performance.now() + this.settings.connectTimeoutMs;
-  }
-
-  #dialed(): void {
-    // What was dialled may be lost by now.
-    this.#dialIfStranded();
+  #dialed(error: UdsError | undefined): void {
+    if (error !== undefined) {
+      this.owner.disconnected();
+      this.#failQueued(error);
+    } else {
+      // What was dialled may be lost by now.
+      this.#dialIfStranded();
+    }
     this.#settle();
   }
 
-  #stopDialing(): void {
-    for (const stop of this.#stops) stop.abort();
-  }
-
   #opened(connection: Connection): void {
-    this.#opens += 1;
+    this.#dialing.opened();
     if (this.#missing <= 0) {
       // Two attempts were under way for the same place.
       this.#retire(connection);
@@ -254,6 +211,18 @@ export class Channel {
     for (const call of this.#queue.items) if (this.#queue.delete(call)) call.fail(error);
   }
 
+  /** Those that have waited for a server since then, or longer. Gives since when the next one waits. */
+  #failWaiting(sinceMs: number, error: UdsError): number {
+    if (this.#pool.liveCount > 0) return Infinity;
+    let nextMs = Infinity;
+    for (const call of this.#queue.items) {
+      if (call.waitsSinceMs > sinceMs) nextMs = Math.min(nextMs, call.waitsSinceMs);
+      else if (this.#queue.delete(call)) call.fail(error);
+    }
+    this.#settle();
+    return nextMs;
+  }
+
   async #drain(): Promise<void> {
     const { closeTimeoutMs } = this.settings;
     const cut = new AbortController();
@@ -262,14 +231,15 @@ export class Channel {
       this.#cut();
       this.#settle();
     }, closeTimeoutMs);
-    while (!cut.signal.aborted && (this.#queue.size > 0 || this.#stops.size > 0)) {
+    while (!cut.signal.aborted && (this.#queue.size > 0 || this.#dialing.isUnderWay)) {
       // A connection that no call waits for is not worth waiting for either.
-      if (this.#queue.size === 0) this.#stopDialing();
+      if (this.#queue.size === 0) this.#dialing.stop();
       await this.#nextSettling();
     }
     for (const connection of [...this.#pool.connections]) this.#retire(connection);
     while (!cut.signal.aborted && this.#leaving.size > 0) await this.#nextSettling();
     clearTimeout(timer);
+    this.#isInUse = false;
   }
 
   #cut(): void {
@@ -278,7 +248,7 @@ export class Channel {
       'CLIENT_CLOSED',
       `The client was closed before the call ended (closeTimeoutMs ${closeTimeoutMs}).`,
     );
-    this.#stopDialing();
+    this.#dialing.stop();
     this.#failQueued(error);
     for (const connection of [...this.#leaving, ...this.#pool.connections]) connection.close(error);
   }

@@ -42,7 +42,8 @@ export function isWorthRetrying(error: UdsError): boolean {
     error.code === 'SERVER_NOT_FOUND' ||
     error.code === 'CONNECTION_REFUSED' ||
     error.code === 'SERVER_BUSY' ||
-    error.code === 'HELLO_LOST'
+    error.code === 'HELLO_LOST' ||
+    error.code === 'HELLO_TIMEOUT'
   );
 }
 
@@ -171,7 +172,8 @@ function helloError(path: string, error: UdsError | undefined): UdsError {
   );
 }
 
-function helloTimeout(path: string): UdsError {
+/** The server accepts, or its system does for it, and says nothing. */
+export function helloTimeout(path: string): UdsError {
   return errorOf(
     'HELLO_TIMEOUT',
     `The server at ${path} did not answer within the time (connectTimeoutMs): it hangs, or does not speak nest-uds.`,

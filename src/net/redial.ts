@@ -1,18 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import { backoffDelayMs, type BackoffSettings } from './backoff.js';
-import type { ConnectionOwner } from './connection.js';
 import type { ConnectionSettings } from './connection-owner.js';
+import type { ConnectionOwner } from './connection.js';
 import { dial, isWorthRetrying } from './dialer.js';
 
 export interface RedialSettings extends ConnectionSettings, BackoffSettings {
   readonly path: string;
-  /** How long a server that is not there is waited for. */
+  /** How long whoever waits for a server that is not there waits. */
   readonly connectTimeoutMs: number;
 }
 
 /** Attempts that are under way beside each other: more of them keep the loop from anything else where nobody is there. */
 const MAX_ATTEMPTS = 16;
+
+/** How long a connection is wanted, and who hears why there is none yet. */
+export interface Wish {
+  /** On the clock of `performance.now`; it may move further away meanwhile. */
+  endsAtMs(): number;
+  failed(error: UdsError): void;
+}
 
 /** Dials several. @throws what `redial` says of the first that could not be had; those that stand by then stay. */
 export async function redialAll(
@@ -22,7 +29,8 @@ export async function redialAll(
   stop: AbortSignal,
   endsAtMs: number,
 ): Promise<void> {
-  const attempt = (): Promise<void> => redial(settings, owner, stop, endsAtMs);
+  const wish = { endsAtMs: () => endsAtMs, failed: () => undefined };
+  const attempt = (): Promise<void> => redial(settings, owner, stop, wish);
   for (let left = count; left > 0; left -= MAX_ATTEMPTS) {
     const results = await Promise.allSettled(Array.from({ length: Math.min(left, MAX_ATTEMPTS) }, attempt));
     const failed = results.find((result) => result.status === 'rejected');
@@ -31,20 +39,28 @@ export async function redialAll(
 }
 
 /**
- * Dials until there is a connection, as long as a server that is being started or restarted explains the failures.
+ * Dials until there is a connection, as long as one is wanted and a server that is being started or restarted explains
+ * the failures.
  *
- * @throws UdsError at `endsAtMs` at the latest: what the last telling attempt failed with.
+ * @param failedBefore attempts that failed before, so that the first one here waits as the next one there would.
+ * @throws UdsError when the wish ends at the latest: what the last telling attempt failed with.
  */
 export async function redial(
   settings: RedialSettings,
   owner: ConnectionOwner,
   stop: AbortSignal,
-  endsAtMs: number,
+  wish: Wish,
+  failedBefore = 0,
 ): Promise<void> {
   const { path, connectTimeoutMs } = settings;
   let failure: UdsError | undefined;
-  for (let attempt = 0; ; attempt += 1) {
-    const timeoutMs = Math.max(1, endsAtMs - performance.now());
+  // Whoever begins to wait in the middle of a long pause sees an attempt all the same.
+  const delayBehindMs = (attempt: number): number =>
+    Math.min(connectTimeoutMs / 2, backoffDelayMs(attempt, settings, Math.random()));
+  if (failedBefore > 0) await pause(delayBehindMs(failedBefore - 1), stop);
+  for (let attempt = failedBefore; ; attempt += 1) {
+    // A server that hangs may have been replaced meanwhile: no attempt takes all of a long wish.
+    const timeoutMs = Math.max(1, Math.min(connectTimeoutMs, wish.endsAtMs() - performance.now()));
     try {
       await dial(path, settings, owner, timeoutMs, stop);
       return;
@@ -52,15 +68,17 @@ export async function redial(
       // An attempt that the end of the time cuts short says nothing of the server: the one before it says more.
       const isCut = (error as UdsError).code === 'HELLO_TIMEOUT' && timeoutMs < connectTimeoutMs / 2;
       if (failure === undefined || !isCut) failure = error as UdsError;
-      const delayMs = backoffDelayMs(attempt, settings, Math.random());
-      const isLate = performance.now() + delayMs >= endsAtMs;
-      if (isLate || stop.aborted || !isWorthRetrying(failure)) throw failure;
-      await delay(delayMs, undefined, { signal: stop }).catch(() => undefined);
-      refuseIfStopped(stop);
+      if (stop.aborted || !isWorthRetrying(failure)) throw failure;
+      wish.failed(failure);
+      const delayMs = delayBehindMs(attempt);
+      if (performance.now() + delayMs >= wish.endsAtMs()) throw failure;
+      await pause(delayMs, stop);
     }
   }
 }
 
-function refuseIfStopped(stop: AbortSignal): void {
+/** Does not keep the process alive: whoever waits for a connection does. @throws CLIENT_CLOSED */
+async function pause(delayMs: number, stop: AbortSignal): Promise<void> {
+  await delay(delayMs, undefined, { signal: stop, ref: false }).catch(() => undefined);
   if (stop.aborted) throw errorOf('CLIENT_CLOSED', 'The client was closed while it connected.');
 }

@@ -225,6 +225,7 @@ export class Channel {
 
   async #drain(): Promise<void> {
     const { closeTimeoutMs } = this.settings;
+    this.#isInUse = false;
     const cut = new AbortController();
     const timer = setTimeout(() => {
       cut.abort();
@@ -239,6 +240,7 @@ export class Channel {
     for (const connection of [...this.#pool.connections]) this.#retire(connection);
     while (!cut.signal.aborted && this.#leaving.size > 0) await this.#nextSettling();
     clearTimeout(timer);
+    // Calls may have come meanwhile; they have had their connection.
     this.#isInUse = false;
   }
 

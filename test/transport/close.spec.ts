@@ -152,6 +152,8 @@ describe("a server's close", () => {
     await until(() => running === 2, 'both run');
     const closed = server.close();
     await until(() => !existsSync(path), 'the path is gone');
+    // Beyond the while in which it still accepts.
+    await turns(100);
     expect(await isPending(closed)).toBe(true);
     gate.open();
     expect(await answer).toBe('done');

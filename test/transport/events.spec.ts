@@ -161,7 +161,8 @@ describe('emit', () => {
     await gone;
     let isClosed = false;
     const closed = server.close().then(() => (isClosed = true));
-    await turns(10);
+    // Beyond the while in which a closing server still accepts.
+    await turns(100);
     expect(isClosed).toBe(false);
     gate.open();
     await closed;

@@ -15,6 +15,7 @@ const COPIED = [
   'scripts',
   'package.json',
   'jest.config.js',
+  'jest.faults.config.js',
   'tsconfig.json',
   'tsconfig.build.json',
   'nest-cli.json',
@@ -53,6 +54,7 @@ async function test(folder, spec, name, ...flags) {
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',
+    ...(spec.startsWith('test/faults/') ? ['--config', 'jest.faults.config.js'] : []),
     spec,
     ...filter,
     '--json',
@@ -108,8 +110,9 @@ async function judge(folder, mutant) {
   );
   try {
     if (mutant.builds && !(await build(folder))) return 'the edit does not build';
+    const flags = mutant.row === undefined ? ['--testTimeout=5000'] : [];
     // A file that was sound and now fails as a whole has noticed too.
-    const { tests, isBroken } = await test(folder, mutant.spec, mutant.name, '--testTimeout=5000');
+    const { tests, isBroken } = await test(folder, mutant.spec, mutant.name, ...flags);
     return isBroken || count(tests, 'failed') > 0 ? undefined : `survived: ${count(tests, 'passed')} passed`;
   } finally {
     writeFileSync(file, original);
@@ -144,9 +147,9 @@ async function work() {
     for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
       const trouble = await judge(folder, mutant);
       if (trouble !== undefined) survivors += 1;
-      console.log(
-        `${trouble === undefined ? 'ok     ' : 'not ok '} ${mutant.says}${trouble === undefined ? '' : `\n        ${trouble}`}`,
-      );
+      const turnedRed = mutant.row === undefined ? [] : [`turned red: ${mutant.row}`];
+      const lines = [mutant.says, ...(trouble === undefined ? turnedRed : [trouble])];
+      console.log(`${trouble === undefined ? 'ok     ' : 'not ok '} ${lines.join('\n        ')}`);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -72,7 +72,8 @@ export class Endpoint {
   /** Everything that can fail, under the lock of the path; nobody sees anything of it yet. @throws what `bindSocketFile` says, ADDRESS_IN_USE, TAKEOVER_REFUSED */
   async bind(): Promise<void> {
     try {
-      this.#bound = await this.#bind((path) => this.#assertReplaceable(path));
+      const { lockTimeoutMs } = this.settings;
+      this.#bound = await this.#bind(lockTimeoutMs, (path) => this.#assertReplaceable(path));
     } catch (error) {
       this.#predecessor?.letBe();
       throw error;
@@ -118,7 +119,7 @@ export class Endpoint {
     const file = this.#file;
     this.#file = undefined;
     try {
-      await file?.remove();
+      await file?.remove(this.#briefLockTimeoutMs);
     } catch (error) {
       const reason = error instanceof UdsError ? error.message : `the system says ${errnoOf(error)}.`;
       const message = `The socket file ${this.place.path} can not be removed: ${reason} It is stale now.`;
@@ -131,9 +132,21 @@ export class Endpoint {
     return new Promise((resolve) => this.server.close(() => resolve()));
   }
 
-  async #bind(assertReplaceable: (path: string) => Promise<void>): Promise<BoundSocketFile> {
+  async #bind(
+    lockTimeoutMs: number,
+    assertReplaceable: (path: string) => Promise<void>,
+  ): Promise<BoundSocketFile> {
     const { path, mode } = this.place;
-    return await bindSocketFile(this.server, { ...this.settings, path, mode }, assertReplaceable);
+    return await bindSocketFile(
+      this.server,
+      { ...this.settings, lockTimeoutMs, path, mode },
+      assertReplaceable,
+    );
+  }
+
+  /** While the server lives: a close may have to wait for whatever goes on under the lock. */
+  get #briefLockTimeoutMs(): number {
+    return Math.min(this.settings.lockTimeoutMs, this.settings.closeTimeoutMs);
   }
 
   /** @throws ADDRESS_IN_USE, TAKEOVER_REFUSED where somebody lives there who must stay. */
@@ -162,7 +175,7 @@ export class Endpoint {
     const { fileCheckIntervalMs, onGone } = this.settings;
     if (this.#file === undefined || fileCheckIntervalMs === 0) return;
     const recreate = async (): Promise<SocketFile> => {
-      const bound = await this.#bind(refuseForeign);
+      const bound = await this.#bind(this.#briefLockTimeoutMs, refuseForeign);
       return (this.#file = await bound.publish());
     };
     this.#watch = new SocketWatch(this.#file, fileCheckIntervalMs, {

@@ -42,7 +42,7 @@ export async function bindSocketFile(
     await chmod(lock.privatePath, settings.mode);
     await giveTo(lock.privatePath, settings);
     const { dev, ino } = await lstat(lock.privatePath, { bigint: true });
-    return new BoundSocketFile(new SocketFile(path, dev, ino, lockTimeoutMs), lock);
+    return new BoundSocketFile(new SocketFile(path, dev, ino), lock);
   } catch (error) {
     server.close();
     await lock.release();
@@ -81,7 +81,6 @@ export class SocketFile {
     readonly path: string,
     private readonly dev: bigint,
     private readonly ino: bigint,
-    private readonly lockTimeoutMs: number,
   ) {}
 
   async look(): Promise<FileState> {
@@ -94,10 +93,10 @@ export class SocketFile {
     }
   }
 
-  /** Removes the file unless it is somebody else's by now. */
-  async remove(): Promise<void> {
+  /** Removes the file unless it is somebody else's by now. @throws LOCK_TIMEOUT, LOCK_BROKEN, and what the system says */
+  async remove(lockTimeoutMs: number): Promise<void> {
     if ((await this.look()) !== 'ours') return;
-    const lock = await lockPath(this.path, this.lockTimeoutMs);
+    const lock = await lockPath(this.path, lockTimeoutMs);
     try {
       // Whoever held the lock before may have replaced it.
       if ((await this.look()) === 'ours') await unlink(this.path);

@@ -81,7 +81,8 @@ const closedDuring = (call: Call, end: 'client' | 'app'): See =>
       journal.note('closed');
     };
     const closed = close();
-    await turns();
+    // Beyond the while in which a closing server still accepts.
+    await turns(100);
     world.app.get(Work).done.open();
     await Promise.all([ended, closed]);
     await until(() => journal.notes.includes('ends'), 'the handler came to its end');

@@ -3,6 +3,7 @@ import { calls } from './calls.mjs';
 import { dialects } from './dialects.mjs';
 import { letter } from './letter.mjs';
 import { lifecycle } from './lifecycle.mjs';
+import { lifetime } from './lifetime.mjs';
 import { net } from './net.mjs';
 import { parity } from './parity.mjs';
 import { promises } from './promises.mjs';
@@ -13,7 +14,7 @@ import { transport } from './transport.mjs';
 /**
  * Each entry takes one promise out of the source: `from` (which occurs once in `file`) becomes `to`, and then a test of
  * `spec`, chosen by `name` where one is given, must fail. `builds`: the test runs dist, so it is built with the edit.
- * `keeps`: the sentence of docs/promises.md that the test holds.
+ * `keeps`: the sentence of docs/promises.md that the test holds. `row`: the fault whose row must turn red.
  */
 export const mutants = [
   ...protocol,
@@ -23,6 +24,7 @@ export const mutants = [
   ...promises,
   ...parity,
   ...lifecycle,
+  ...lifetime,
   ...streams,
   ...transport,
   ...around,

@@ -54,7 +54,7 @@ export const net = [
     {
       says: 'the file is taken away on close',
       file: 'src/net/endpoint.ts',
-      from: 'await file?.remove();',
+      from: 'await file?.remove(this.#briefLockTimeoutMs);',
       to: 'await Promise.resolve(file);',
       name: 'takes the file away',
     },

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { existsSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { lastValueFrom, type Observable, retry, timer } from 'rxjs';
 import type { UdsClient } from '../../src/index.js';
 import { startNode } from '../support/child.js';
@@ -53,16 +52,16 @@ describe('a client that has lost its server', () => {
   });
 
   it('waits for the next call where reconnectTimeoutMs is 0', async () => {
-    const { app, path } = await serve([]);
-    const client = clientOf(path, { reconnectTimeoutMs: 0 });
+    const server = await RawServer.listening(socketPath());
+    const client = clientOf(server.path, { reconnectTimeoutMs: 0 });
+    const states = statesOf(client);
     await client.connect();
-    const socket = client.unwrap<Socket>();
-    await app.close();
-    await until(() => socket.closed, 'it was lost');
-    const server = await RawServer.listening(path);
+    server.sockets[0]?.destroy();
+    await until(() => states.at(-1) === 'disconnected', 'it was lost');
     await turns(50);
-    expect(server.sockets).toHaveLength(0);
+    expect(server.sockets).toHaveLength(1);
     await client.connect();
+    expect(server.sockets).toHaveLength(2);
   });
 
   it('is not kept alive by that', async () => {

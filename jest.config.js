@@ -12,6 +12,7 @@ const swc = {
 /** @type {import('jest').Config} */
 export default {
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/faults/'],
   testTimeout: 20_000,
   maxWorkers: 2,
   // each file that loads Nest leaks some 20 MB in ESM mode: a worker starts afresh before that hurts

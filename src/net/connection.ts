@@ -201,7 +201,10 @@ export class Connection {
     const { dialect } = this.#speech;
     const cut = dialect && this.#decode((receive) => dialect.end(receive));
     if (this.#gate !== undefined && dialect?.hasHello === false) {
-      this.#answerAndEnd(cut);
+      // No more calls will come: what has come is answered.
+      this.#error = cut;
+      this.#startTaken();
+      this.leave();
       return;
     }
     const lost = errorOf('CONNECTION_LOST', 'The peer closed the connection.', cut);
@@ -210,18 +213,13 @@ export class Connection {
     else this.#finish(lost);
   }
 
-  /** No more calls will come: what has come is answered. */
-  #answerAndEnd(cut: UdsError | undefined): void {
-    this.#error = cut;
-    this.#startTaken();
-    this.leave();
-  }
-
   #drained(): void {
     if (this.#isOver) return;
     if (this.#speech.dialect !== undefined) this.#gate?.drained(this.#speech.dialect);
     this.session.incoming.resumeStreams();
     this.owner.freed(this);
+    // It may have been finished but for what it was not read for.
+    this.#endIfFinished();
   }
 
   /** A call has ended, or credit came. */
@@ -253,6 +251,8 @@ export class Connection {
 
   /** A peer that can't be told to send no more: what it has sent already is read first. */
   async #endOnceRead(): Promise<void> {
+    // It is read again once it has taken what waits for it.
+    if (this.socket.isPaused()) return;
     if (await hasReadMore(this.socket)) this.#endIfFinished();
     else if (this.session.isFinished) this.#finish(connectionEnded());
   }

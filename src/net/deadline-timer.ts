@@ -7,7 +7,7 @@ export class DeadlineTimer {
   #atMs = Infinity;
 
   /** @param due is called at the deadline or a little earlier or later; it looks what is due and arms again. */
-  constructor(private readonly due: () => void) {}
+  constructor(private readonly due: (lateMs: number) => void) {}
 
   /** Rings at `atMs`, or earlier where it was armed for that. Infinity is no deadline. */
   arm(atMs: number): void {
@@ -17,7 +17,7 @@ export class DeadlineTimer {
     const delayMs = Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(atMs - performance.now())));
     this.#timer = setTimeout(() => {
       this.#atMs = Infinity;
-      this.due();
+      this.due(performance.now() - atMs);
     }, delayMs);
   }
 

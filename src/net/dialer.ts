@@ -4,6 +4,7 @@ import type { Dialect } from '../protocol/dialects/dialect.js';
 import { errorOf, UdsError, type UdsErrorCode } from '../protocol/errors.js';
 import { Connection, type ConnectionOwner } from './connection.js';
 import type { ConnectionSettings } from './connection-owner.js';
+import { FairTimer } from './fair-timer.js';
 import { assertPathFits } from './socket-path.js';
 
 interface Cause {
@@ -77,7 +78,7 @@ export async function dial(
 /** Ends an attempt that takes too long, or that nobody wants any more. */
 class DialLimit {
   #giveUp: ((error: UdsError) => void) | undefined;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: FairTimer;
   readonly #stopped = (): void =>
     this.#giveUp?.(errorOf('CLIENT_CLOSED', 'The client was closed while it connected.'));
 
@@ -86,7 +87,7 @@ class DialLimit {
     timeoutMs: number,
     private readonly stop: AbortSignal | undefined,
   ) {
-    this.#timer = setTimeout(() => this.#giveUp?.(helloTimeout(path)), timeoutMs);
+    this.#timer = new FairTimer(timeoutMs, () => this.#giveUp?.(helloTimeout(path)));
     stop?.addEventListener('abort', this.#stopped);
   }
 
@@ -96,7 +97,7 @@ class DialLimit {
   }
 
   end(): void {
-    clearTimeout(this.#timer);
+    this.#timer.cancel();
     this.stop?.removeEventListener('abort', this.#stopped);
   }
 }

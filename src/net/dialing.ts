@@ -3,6 +3,7 @@ import type { UdsError } from '../protocol/errors.js';
 import type { ConnectionOwner } from './connection.js';
 import { DeadlineTimer } from './deadline-timer.js';
 import { helloTimeout } from './dialer.js';
+import { FairTimer, isHeldUp } from './fair-timer.js';
 import { redial, redialAll, type RedialSettings } from './redial.js';
 
 export interface DialingSettings extends RedialSettings {
@@ -38,7 +39,7 @@ export class Dialing {
   /** What the last attempt failed with. */
   #failure: UdsError | undefined;
   readonly #stops = new Set<AbortController>();
-  readonly #patience = new DeadlineTimer(() => this.#losePatience());
+  readonly #patience = new DeadlineTimer((lateMs) => this.#losePatience(lateMs));
 
   constructor(
     private readonly settings: DialingSettings,
@@ -72,14 +73,14 @@ export class Dialing {
   /** Resolves when the first connection stands. @throws within `connectTimeoutMs` what `redial` says */
   async reach(): Promise<void> {
     const { connectTimeoutMs, path } = this.settings;
-    let timer: NodeJS.Timeout | undefined;
+    let timer: FairTimer | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(this.#failure ?? helloTimeout(path)), connectTimeoutMs);
+      timer = new FairTimer(connectTimeoutMs, () => reject(this.#failure ?? helloTimeout(path)));
     });
     try {
       await Promise.race([this.#dialFor(connectTimeoutMs), late]);
     } finally {
-      clearTimeout(timer);
+      timer?.cancel();
     }
   }
 
@@ -155,8 +156,13 @@ export class Dialing {
     await run(stop.signal).finally(() => this.#stops.delete(stop));
   }
 
-  #losePatience(): void {
+  #losePatience(lateMs: number): void {
     const { connectTimeoutMs, path } = this.settings;
+    // What was dialled before could not come to anything meanwhile.
+    if (isHeldUp(lateMs)) {
+      this.#patience.arm(performance.now() + connectTimeoutMs);
+      return;
+    }
     const failure = this.#failure ?? helloTimeout(path);
     const nextSinceMs = this.owner.outOfPatience(performance.now() - connectTimeoutMs, failure);
     this.#patience.arm(nextSinceMs + connectTimeoutMs);

@@ -34,7 +34,7 @@ const LATE_SHARE = 0.5;
 export class Heartbeat {
   #timer: NodeJS.Timeout | undefined;
   #heardAtMs = 0;
-  #askedAtMs = 0;
+  #isAsking = false;
   #isOver = false;
 
   constructor(
@@ -47,9 +47,11 @@ export class Heartbeat {
     if (this.settings.heartbeatIntervalMs > 0) this.#rest(nowMs);
   }
 
-  /** Something came. Called for each chunk, so it sets no timer. */
+  /** Something came. Called for each chunk, so it sets no timer but for an answer. */
   heard(nowMs: number): void {
     this.#heardAtMs = nowMs;
+    // At once, since the next silence begins now and not when the time for the answer is up.
+    if (this.#isAsking) this.#rest(nowMs);
   }
 
   stop(): void {
@@ -59,6 +61,8 @@ export class Heartbeat {
 
   /** Until the silence has lasted long enough to ask. */
   #rest(nowMs: number): void {
+    clearTimeout(this.#timer);
+    this.#isAsking = false;
     const dueMs = this.#heardAtMs + this.settings.heartbeatIntervalMs;
     this.#timer = setTimeout(() => this.#look(), Math.max(1, dueMs - nowMs)).unref();
   }
@@ -72,7 +76,7 @@ export class Heartbeat {
 
   #ask(nowMs: number): void {
     const { heartbeatTimeoutMs } = this.settings;
-    this.#askedAtMs = nowMs;
+    this.#isAsking = true;
     this.owner.ping();
     this.#timer = setTimeout(() => void this.#judge(nowMs + heartbeatTimeoutMs), heartbeatTimeoutMs).unref();
   }
@@ -81,12 +85,11 @@ export class Heartbeat {
     const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.settings;
     const isLate = performance.now() - dueMs > heartbeatTimeoutMs * LATE_SHARE;
     await pollPhase();
-    if (this.#isOver) return;
-    const nowMs = performance.now();
-    if (this.#heardAtMs >= this.#askedAtMs || !this.owner.isReading()) {
+    if (this.#isOver || !this.#isAsking) return;
+    if (!this.owner.isReading()) {
       this.#look();
     } else if (isLate) {
-      this.#ask(nowMs);
+      this.#ask(performance.now());
     } else {
       const silence = `The peer has said nothing for ${heartbeatIntervalMs} ms and did not answer within ${heartbeatTimeoutMs} ms more`;
       this.owner.died(

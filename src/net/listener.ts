@@ -165,7 +165,7 @@ export class Listener {
     for (const connection of this.#connections.keys()) connection.leave();
     await this.#acceptUntilQuiet();
     const areClosed = Promise.all(this.#endpoints.map(async (endpoint) => await endpoint.close()));
-    const silence = setTimeout(() => this.#endSilent(), silentDrainMs);
+    const silence = setTimeout(() => void this.#endSilent(), silentDrainMs);
     while (this.#connections.size > 0 && !this.#isCut) {
       await new Promise<void>((resolve) => {
         this.#onSettled = resolve;
@@ -187,7 +187,9 @@ export class Listener {
   }
 
   /** Who never said a word has nothing to finish. */
-  #endSilent(): void {
+  async #endSilent(): Promise<void> {
+    // After a stall of this process the word may lie in the socket.
+    await pollPhase();
     for (const connection of this.#connections.keys())
       if (!connection.session.hasBegun) connection.close(serverClosing());
   }
@@ -213,6 +215,11 @@ export class Listener {
   }
 
   #accept(socket: Socket, endpoint: Endpoint): void {
+    if (this.#isCut) {
+      // Nobody would end it any more.
+      socket.destroy();
+      return;
+    }
     this.#accepted += 1;
     const connection = new Connection(socket, this.settings, this.#connectionOwner, endpoint.menu);
     this.#connections.set(connection, endpoint);

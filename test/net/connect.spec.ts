@@ -81,6 +81,16 @@ describe('a client without a server', () => {
     await serve([], { path });
     await client.connect();
   });
+
+  it('that computes for longer than connectTimeoutMs right behind its call is answered all the same', async () => {
+    const { path } = await serve([]);
+    const client = clientOf(path, { connectTimeoutMs: 150 });
+    const call = lastValueFrom(client.send('x', 1)).catch((error: unknown) => error);
+    const connected = clientOf(path, { connectTimeoutMs: 150 }).connect();
+    for (const endsAtMs = performance.now() + 250; performance.now() < endsAtMs;);
+    expect(await call).toMatchObject({ code: 'NO_HANDLER' });
+    await connected;
+  });
 });
 
 describe('a server that accepts', () => {

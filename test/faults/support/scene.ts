@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import type { UdsServerSettings } from '../../../src/index.js';
+import { type Child, startNode } from '../../support/child.js';
+import { tempFolder } from '../../support/temp.js';
+import { Book } from './book.js';
+import type { Row } from './row.js';
+
+/** A program that is killed leaves its socket file. A lock that somebody left fails the row. */
+const MAY_LEAVE = /^(app\.sock|journal|ledger)$/;
+
+/** Where one fault takes place: a folder, a path, and what servers and clients write down. */
+export class Scene {
+  readonly #folder = tempFolder({ mayLeave: MAY_LEAVE });
+  readonly path = join(this.#folder, 'app.sock');
+  /** What servers ran, and what of it came to which end. */
+  readonly journal = new Book(join(this.#folder, 'journal'));
+  /** What clients asked for, and what they were told. */
+  readonly ledger = new Book(join(this.#folder, 'ledger'));
+
+  constructor(readonly row: Row) {}
+
+  /** A server of the path that has started, and does not listen before it is told to. */
+  startServer(options: Partial<UdsServerSettings> = {}): Child {
+    const { path, journal } = this;
+    return this.#start('server', { journal: journal.path, options: { path, ...options } });
+  }
+
+  /** Has a server that stands by listen; resolves when it serves. */
+  async open(server: Child): Promise<Child> {
+    await server.says(/^standing by$/m);
+    server.write('go\n');
+    await server.says(/^ready$/m);
+    return server;
+  }
+
+  /** Both at once. */
+  async serve(options?: Partial<UdsServerSettings>): Promise<Child> {
+    return await this.open(this.startServer(options));
+  }
+
+  /** A client program of the path; each has settings of its own. Its standard input takes orders. */
+  startClient(program: string, settings: Readonly<Record<string, unknown>> = {}): Child {
+    const { path, ledger } = this;
+    return this.#start(program, { path, ledger: ledger.path, ...settings });
+  }
+
+  #start(program: string, settings: Readonly<Record<string, unknown>>): Child {
+    const file = join(import.meta.dirname, '..', 'programs', `${program}.mjs`);
+    return startNode([file, JSON.stringify(settings)], { hasInput: true });
+  }
+}

@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IncomingCall } from '../protocol/call.js';
 import type { DialectName } from '../protocol/dialects/dialect.js';
@@ -58,7 +59,9 @@ export class Listener {
   #accepted = 0;
   #isDraining = false;
   #isCut = false;
-  #isAskedToGo = false;
+  /** How often somebody said that another server has this one's place. */
+  #asked = 0;
+  #isLooking = false;
   #closing: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
 
@@ -120,7 +123,9 @@ export class Listener {
 
   async #publish(): Promise<void> {
     // In the order of the paths: two servers that lock the same ones then wait for each other one way only.
-    const inOrder = [...this.#endpoints].sort((a, b) => (a.place.path < b.place.path ? -1 : 1));
+    const inOrder = [...this.#endpoints].sort((a, b) =>
+      resolve(a.place.path) < resolve(b.place.path) ? -1 : 1,
+    );
     const bound: Endpoint[] = [];
     try {
       for (const endpoint of inOrder) {
@@ -138,13 +143,20 @@ export class Listener {
 
   /** Anybody may ask; only who could put a file in the place of ours is believed. */
   async #goIfReplaced(): Promise<void> {
-    if (this.#isAskedToGo) return;
-    this.#isAskedToGo = true;
-    const areReplaced = await Promise.all(
-      this.#endpoints.map(async (endpoint) => await endpoint.isReplaced()),
-    );
-    this.#isAskedToGo = false;
-    if (areReplaced.includes(true) && this.#closing === undefined) this.owner.takenOver();
+    this.#asked += 1;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    // Whoever asks while we look may have put its file there behind our look.
+    for (let before = 0; before !== this.#asked && this.#closing === undefined;) {
+      before = this.#asked;
+      if (await this.#isReplaced()) this.owner.takenOver();
+    }
+    this.#isLooking = false;
+  }
+
+  async #isReplaced(): Promise<boolean> {
+    const answers = await Promise.all(this.#endpoints.map(async (endpoint) => await endpoint.isReplaced()));
+    return answers.includes(true);
   }
 
   /**
@@ -167,8 +179,8 @@ export class Listener {
     const areClosed = Promise.all(this.#endpoints.map(async (endpoint) => await endpoint.close()));
     const silence = setTimeout(() => void this.#endSilent(), silentDrainMs);
     while (this.#connections.size > 0 && !this.#isCut) {
-      await new Promise<void>((resolve) => {
-        this.#onSettled = resolve;
+      await new Promise<void>((settled) => {
+        this.#onSettled = settled;
       });
     }
     clearTimeout(timer);

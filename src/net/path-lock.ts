@@ -56,7 +56,7 @@ export async function lockPath(path: string, timeoutMs: number): Promise<PathLoc
       }
     } catch (error) {
       await claim.discard();
-      throw await listenError(path, error);
+      throw (await foreignLock(path + LOCK_SUFFIX, error)) ?? (await listenError(path, error));
     }
     await claim.discard();
   }
@@ -192,10 +192,12 @@ function ask(path: string, waitMs: number): Promise<'alive' | 'dead' | 'gone'> {
     socket.on('connect', () => (timer = setTimeout(() => socket.destroy(), Math.max(0, waitMs))));
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const { code } = error;
-      if (code === 'EACCES') reject(error);
-      else if (code === 'EAGAIN') setTimeout(() => resolve('alive'), FULL_QUEUE_DELAY_MS);
       // An error of one that stood is the holder's end.
-      else if (timer === undefined) resolve(code === 'ECONNREFUSED' ? 'dead' : 'gone');
+      if (timer !== undefined) return;
+      if (code === 'EAGAIN') setTimeout(() => resolve('alive'), FULL_QUEUE_DELAY_MS);
+      else if (code === 'ECONNREFUSED') resolve('dead');
+      else if (code === 'ENOENT') resolve('gone');
+      else reject(error);
     });
     socket.on('close', () => {
       clearTimeout(timer);
@@ -236,6 +238,18 @@ const ignore = (): void => undefined;
 
 function brokenLock(lock: string, what: string): UdsError {
   return errorOf('LOCK_BROKEN', `${lock} is to be the lock of the socket's path, but ${what}: remove it.`);
+}
+
+/** Where the directory may be written, and the lock that lies in it is another user's. */
+async function foreignLock(lock: string, error: unknown): Promise<UdsError | undefined> {
+  if (!['EACCES', 'EPERM'].includes(errnoOf(error))) return undefined;
+  const owner = await lstat(lock).catch(ignore);
+  if (owner === undefined || owner.uid === process.geteuid?.()) return undefined;
+  return errorOf(
+    'PERMISSION_DENIED',
+    `${lock} is the lock of another user (uid ${owner.uid}), who starts or stops a server there, or died there: that user or root can say which, and remove it.`,
+    error,
+  );
 }
 
 function lockTimeout(path: string, timeoutMs: number): UdsError {

@@ -11,6 +11,7 @@ export class Predecessor {
   #connection: Connection | undefined;
   readonly #left: Promise<void>;
   #hasLeft: () => void = ignore;
+  #hungUp = false;
 
   private constructor() {
     this.#left = new Promise((resolve) => {
@@ -31,15 +32,21 @@ export class Predecessor {
     timeoutMs: number,
     dialect?: Dialect,
   ): Promise<Predecessor | undefined> {
-    const met = new Predecessor();
-    try {
-      await dial(path, { ...settings, role: 'client' }, met.#owner(), timeoutMs, undefined, dialect);
-    } catch (error) {
-      if (!(error instanceof UdsError)) throw error;
-      if (error.code === 'CONNECTION_REFUSED' || error.code === 'SERVER_NOT_FOUND') return undefined;
-      if (error.code === 'PERMISSION_DENIED') throw error;
-    }
-    return met;
+    const ask = async (): Promise<Predecessor | undefined> => {
+      const met = new Predecessor();
+      try {
+        await dial(path, { ...settings, role: 'client' }, met.#owner(), timeoutMs, undefined, dialect);
+      } catch (error) {
+        if (!(error instanceof UdsError)) throw error;
+        if (error.code === 'CONNECTION_REFUSED' || error.code === 'SERVER_NOT_FOUND') return undefined;
+        if (error.code === 'PERMISSION_DENIED') throw error;
+        met.#hungUp = error.code === 'HELLO_LOST';
+      }
+      return met;
+    };
+    const met = await ask();
+    // One that dies as it is asked hangs up too, and lives no more.
+    return met !== undefined && met.#hungUp ? await ask() : met;
   }
 
   /** What people know it by. */

@@ -209,6 +209,21 @@ describe('what a peer that can not be told has sent before its server closes', (
     await peer.closed();
     expect(peer.lines.map(({ id }) => id)).toEqual(numbers);
   });
+
+  it('is all there was, where it takes its time to read the answer: its connection ends then', async () => {
+    const served = await serve([Work], { ...PATIENT, maxBufferedBytes: 65_536 });
+    const { peer, socket } = await TextPeer.accepted(served);
+    peer.socket.pause();
+    const data = 'x'.repeat(1024 ** 2);
+    peer.sendLines({ id: 1, pattern: 'echo', data });
+    await until(() => socket.isPaused(), 'it is read no further');
+    const { closed } = await closeAndStopAccepting(served);
+    peer.socket.resume();
+    await closed;
+    await peer.closed();
+    expect(peer.lines).toEqual([{ id: 1, response: data }]);
+    expect(served.log.troubles).toEqual([]);
+  });
 });
 
 describe('what is not done closeTimeoutMs after its server began to close', () => {

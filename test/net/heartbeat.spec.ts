@@ -224,7 +224,8 @@ describe('a peer that does not answer within heartbeatTimeoutMs more', () => {
     tap.received.hold();
     const calls = [1, 2, 3].map((data) => firstValueFrom(client.send('echo', data)));
     await pingsCome(tap.sent, 1);
-    await tap.received.frame(TYPE.PONG);
+    const impatient = await muteServer(beat);
+    expect(await codeOf(impatient.client.send('x', 1))).toBe('HEARTBEAT_TIMEOUT');
     tap.received.release();
     expect(await Promise.all(calls)).toEqual([1, 2, 3]);
   });

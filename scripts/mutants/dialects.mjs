@@ -87,7 +87,7 @@ export const dialects = [
     {
       says: 'an input that was cut is told behind the answers to what came before',
       file: 'src/net/connection.ts',
-      from: '    this.#error = cut;\n    this.#startTaken();',
+      from: '      this.#error = cut;\n      this.#startTaken();',
       to: '    this.#startTaken();',
       name: 'FRAME_CUT',
     },

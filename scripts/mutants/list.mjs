@@ -5,6 +5,7 @@ import { letter } from './letter.mjs';
 import { lifecycle } from './lifecycle.mjs';
 import { lifetime } from './lifetime.mjs';
 import { net } from './net.mjs';
+import { ownership } from './ownership.mjs';
 import { parity } from './parity.mjs';
 import { promises } from './promises.mjs';
 import { protocol } from './protocol.mjs';
@@ -25,6 +26,7 @@ export const mutants = [
   ...parity,
   ...lifecycle,
   ...lifetime,
+  ...ownership,
   ...streams,
   ...transport,
   ...around,

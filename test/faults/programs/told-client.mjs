@@ -2,7 +2,7 @@
 // has its server again.
 import { UdsClient } from 'nest-uds';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextImmediate, setTimeout as delay } from 'node:timers/promises';
 import { Ledger } from './ledger.mjs';
 import { settings } from './settings.mjs';
 
@@ -33,6 +33,8 @@ function call(pattern, more) {
 async function askThenCompute({ ms }) {
   const socket = client.unwrap();
   for (const before = socket.bytesWritten; socket.bytesWritten === before;) await delay(1);
+  // Behind the sockets' turn: the timers have theirs before it comes again.
+  await nextImmediate();
   console.log('asked');
   compute(ms);
   console.log('computed');

@@ -149,7 +149,7 @@ export class Listener {
     // Whoever asks while we look may have put its file there behind our look.
     for (let before = 0; before !== this.#asked && this.#closing === undefined;) {
       before = this.#asked;
-      if (await this.#isReplaced()) this.owner.takenOver();
+      if ((await this.#isReplaced()) && this.#closing === undefined) this.owner.takenOver();
     }
     this.#isLooking = false;
   }

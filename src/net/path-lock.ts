@@ -196,7 +196,7 @@ function ask(path: string, waitMs: number): Promise<'alive' | 'dead' | 'gone'> {
       if (timer !== undefined) return;
       if (code === 'EAGAIN') setTimeout(() => resolve('alive'), FULL_QUEUE_DELAY_MS);
       else if (code === 'ECONNREFUSED') resolve('dead');
-      else if (code === 'ENOENT') resolve('gone');
+      else if (code === 'ENOENT' || code === 'ENOTDIR') resolve('gone');
       else reject(error);
     });
     socket.on('close', () => {

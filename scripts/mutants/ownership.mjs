@@ -74,8 +74,8 @@ export const ownership = [
     {
       says: 'whoever says that a server was replaced is not believed',
       file: 'src/net/listener.ts',
-      from: 'if ((await this.#isReplaced()) && this.#closing === undefined)',
-      to: 'if (this.#closing === undefined)',
+      from: 'if ((await this.#isReplaced()) && !this.#isClosing)',
+      to: 'if (!this.#isClosing)',
       name: 'stays where somebody says that it was replaced',
     },
     {

@@ -146,12 +146,17 @@ export class Listener {
     this.#asked += 1;
     if (this.#isLooking) return;
     this.#isLooking = true;
-    // Whoever asks while we look may have put its file there behind our look.
-    for (let before = 0; before !== this.#asked && this.#closing === undefined;) {
+    let before: number;
+    do {
+      // Whoever asks while we look may have put its file there behind our look.
       before = this.#asked;
-      if ((await this.#isReplaced()) && this.#closing === undefined) this.owner.takenOver();
-    }
+      if ((await this.#isReplaced()) && !this.#isClosing) this.owner.takenOver();
+    } while (before !== this.#asked && !this.#isClosing);
     this.#isLooking = false;
+  }
+
+  get #isClosing(): boolean {
+    return this.#closing !== undefined;
   }
 
   async #isReplaced(): Promise<boolean> {

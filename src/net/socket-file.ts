@@ -35,16 +35,18 @@ export async function bindSocketFile(
   const { path, lockTimeoutMs, backlog } = settings;
   assertPathFits(path, LOCK_SUFFIX_BYTES);
   const lock = await lockPath(path, lockTimeoutMs);
+  let isBound = false;
   try {
     await lock.sweep();
     await assertNothingElse(path, assertReplaceable);
     await listenOn(server, lock.privatePath, backlog);
+    isBound = true;
     await chmod(lock.privatePath, settings.mode);
     await giveTo(lock.privatePath, settings);
     const { dev, ino } = await lstat(lock.privatePath, { bigint: true });
     return new BoundSocketFile(new SocketFile(path, dev, ino), lock);
   } catch (error) {
-    server.close();
+    if (isBound) server.close();
     await lock.release();
     throw await listenError(path, error);
   }

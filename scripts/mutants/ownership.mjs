@@ -48,7 +48,28 @@ export const ownership = [
       name: "somebody else's: PERMISSION_DENIED",
     },
   ]),
+  {
+    says: 'a close waits for a lock, and then has time for its calls',
+    file: 'src/net/endpoint.ts',
+    from: 'this.settings.closeTimeoutMs / 2',
+    to: 'this.settings.closeTimeoutMs',
+    spec: 'test/net/held-lock.spec.ts',
+  },
   ...group('test/net/takeover.spec.ts', [
+    {
+      says: 'a listener that throws does not keep the others from hearing',
+      file: 'src/transport/uds.events.ts',
+      from: '        failed(error);\n',
+      to: '        throw error;\n',
+      name: 'where somebody who is told of that throws',
+    },
+    {
+      says: 'a server listens once',
+      file: 'src/transport/uds.server.ts',
+      from: 'if (this.#listener?.isFresh === false && !this.#listener.isClosing) {',
+      to: 'if (this.#listener?.isFresh === false && this.#listener.isClosing) {',
+      name: 'listens once',
+    },
     {
       says: 'a place is taken only where that is asked for',
       keeps: 'A living server is replaced only where that is asked for, and only one that can be told.',
@@ -74,8 +95,8 @@ export const ownership = [
     {
       says: 'whoever says that a server was replaced is not believed',
       file: 'src/net/listener.ts',
-      from: 'if ((await this.#isReplaced()) && !this.#isClosing)',
-      to: 'if (!this.#isClosing)',
+      from: 'if ((await this.#isReplaced()) && !this.isClosing)',
+      to: 'if (!this.isClosing)',
       name: 'stays where somebody says that it was replaced',
     },
     {

@@ -39,6 +39,8 @@ export class Dialing {
   /** What the last attempt failed with. */
   #failure: UdsError | undefined;
   readonly #stops = new Set<AbortController>();
+  /** Whether those who wait were given their time once more. */
+  #hasForgiven = false;
   readonly #patience = new DeadlineTimer((lateMs) => this.#losePatience(lateMs));
 
   constructor(
@@ -145,6 +147,7 @@ export class Dialing {
     this.#first = undefined;
     this.#wantedUntilMs = 0;
     this.#patience.disarm();
+    this.#hasForgiven = false;
     this.owner.ended(error);
   }
 
@@ -158,11 +161,13 @@ export class Dialing {
 
   #losePatience(lateMs: number): void {
     const { connectTimeoutMs, path } = this.settings;
-    // What was dialled before could not come to anything meanwhile.
-    if (isHeldUp(lateMs)) {
+    // What was dialled before could not come to anything meanwhile. Once: who is always held up must not wait for ever.
+    if (isHeldUp(lateMs) && !this.#hasForgiven) {
+      this.#hasForgiven = true;
       this.#patience.arm(performance.now() + connectTimeoutMs);
       return;
     }
+    this.#hasForgiven = false;
     const failure = this.#failure ?? helloTimeout(path);
     const nextSinceMs = this.owner.outOfPatience(performance.now() - connectTimeoutMs, failure);
     this.#patience.arm(nextSinceMs + connectTimeoutMs);

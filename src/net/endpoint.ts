@@ -82,7 +82,8 @@ export class Endpoint {
 
   /** Lets the file be seen, in place of a predecessor's. @throws what `BoundSocketFile` says */
   async publish(): Promise<void> {
-    this.#file = await this.#bound?.publish();
+    this.#file = this.#bound?.file;
+    await this.#bound?.publish();
     this.#bound = undefined;
     // From here on an error of the server is no error of listening; without a listener it would end the process.
     this.server.on('error', (error) => this.owner.troubled(errorOf('LISTEN_FAILED', error.message, error)));
@@ -144,9 +145,9 @@ export class Endpoint {
     );
   }
 
-  /** While the server lives: a close may have to wait for whatever goes on under the lock. */
+  /** While the server lives: a close waits for whatever goes on under the lock, and needs time for its calls then. */
   get #briefLockTimeoutMs(): number {
-    return Math.min(this.settings.lockTimeoutMs, this.settings.closeTimeoutMs);
+    return Math.min(this.settings.lockTimeoutMs, this.settings.closeTimeoutMs / 2);
   }
 
   /** @throws ADDRESS_IN_USE, TAKEOVER_REFUSED where somebody lives there who must stay. */
@@ -166,7 +167,7 @@ export class Endpoint {
     if (!canBeTold) {
       throw errorOf(
         'TAKEOVER_REFUSED',
-        `The live server of ${path} (${who}) can not be told to leave: it hangs, or is of another kind or version. Stop it first.`,
+        `The live server of ${path} (${who}) can not be told to leave: it hangs, has no connection left (option maxConnections), or is of another kind or version. Stop it first.`,
       );
     }
   }
@@ -176,7 +177,9 @@ export class Endpoint {
     if (this.#file === undefined || fileCheckIntervalMs === 0) return;
     const recreate = async (): Promise<SocketFile> => {
       const bound = await this.#bind(this.#briefLockTimeoutMs, refuseForeign);
-      return (this.#file = await bound.publish());
+      this.#file = bound.file;
+      await bound.publish();
+      return bound.file;
     };
     this.#watch = new SocketWatch(this.#file, fileCheckIntervalMs, {
       troubled: (error) => this.owner.troubled(error),

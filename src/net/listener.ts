@@ -98,6 +98,10 @@ export class Listener {
     return this.#listening === undefined && this.#closing === undefined;
   }
 
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
   get stats(): ListenerStats {
     let connections = 0;
     let callsServed = this.#servedBefore;
@@ -150,13 +154,9 @@ export class Listener {
     do {
       // Whoever asks while we look may have put its file there behind our look.
       before = this.#asked;
-      if ((await this.#isReplaced()) && !this.#isClosing) this.owner.takenOver();
-    } while (before !== this.#asked && !this.#isClosing);
+      if ((await this.#isReplaced()) && !this.isClosing) this.owner.takenOver();
+    } while (before !== this.#asked && !this.isClosing);
     this.#isLooking = false;
-  }
-
-  get #isClosing(): boolean {
-    return this.#closing !== undefined;
   }
 
   async #isReplaced(): Promise<boolean> {
@@ -214,7 +214,7 @@ export class Listener {
   #cutLate(): void {
     const { callsInFlight, connections } = this.stats;
     const { closeTimeoutMs } = this.settings;
-    if (connections > 0) {
+    if (connections + callsInFlight > 0) {
       const lost = `${connections} connections with ${callsInFlight} calls were cut`;
       const reason = `${lost}: they were not done ${closeTimeoutMs} ms after the server began to close (option closeTimeoutMs).`;
       this.owner.troubled(errorOf('SERVER_CLOSING', reason), undefined);

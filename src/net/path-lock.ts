@@ -124,7 +124,8 @@ class Claim implements PathLock {
   async sweep(): Promise<void> {
     const folder = dirname(this.path);
     const prefix = `${basename(this.path)}${LOCK_SUFFIX}.`;
-    for (const { name, path } of await entriesOf(folder)) {
+    // A directory that may be written and not read has nothing to be swept.
+    for (const { name, path } of await entriesOf(folder).catch(() => [])) {
       if (name.startsWith(prefix) && CLAIM_NAME.test(name.slice(prefix.length))) await removeIfDead(path);
     }
   }
@@ -148,7 +149,8 @@ class Claim implements PathLock {
       this.#server.once('error', reject);
       // Exclusive: in a worker of a cluster the primary would listen in its place, and outlive it.
       this.#server.listen({ path: `${this.directory}/${this.#name}`, exclusive: true }, () => {
-        this.#server.off('error', reject).unref();
+        // What can't be accepted is a waiter that asks again.
+        this.#server.off('error', reject).on('error', ignore).unref();
         resolve();
       });
     });

@@ -55,12 +55,13 @@ export async function bindSocketFile(
 /** A socket that listens and is not seen yet; the lock of its path is held. */
 export class BoundSocketFile {
   constructor(
-    private readonly file: SocketFile,
+    /** What `publish` lets be seen: known before, so that nobody takes it for another's in that moment. */
+    readonly file: SocketFile,
     private readonly lock: PathLock,
   ) {}
 
   /** Gives the socket its name, in place of what had it, in one step: no connect fails meanwhile. @throws what `listenError` says */
-  async publish(): Promise<SocketFile> {
+  async publish(): Promise<void> {
     try {
       await rename(this.lock.privatePath, this.file.path);
     } catch (error) {
@@ -68,7 +69,6 @@ export class BoundSocketFile {
     } finally {
       await this.lock.release();
     }
-    return this.file;
   }
 
   /** Gives it up; whoever had the name keeps it. */

@@ -43,8 +43,16 @@ export class ServerSubscriptions {
       for (const subscription of this.#subscriptions) attach(server, subscription);
   }
 
-  tellTakeover(): void {
-    for (const { event, callback } of this.#subscriptions) if (event === 'takeover') callback();
+  /** @param failed hears what a listener throws; the others hear all the same. */
+  tellTakeover(failed: (error: unknown) => void): void {
+    for (const { event, callback } of this.#subscriptions) {
+      if (event !== 'takeover') continue;
+      try {
+        callback();
+      } catch (error) {
+        failed(error);
+      }
+    }
   }
 
   clear(): void {

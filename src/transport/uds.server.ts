@@ -47,7 +47,8 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   #listener: Listener | undefined;
   readonly #subscriptions = new ServerSubscriptions();
   #hasHooks = false;
-  readonly #readStats = (): UdsStats => this.#stats();
+  readonly #readStats = (): UdsStats =>
+    this.#listener?.stats ?? { connections: 0, callsServed: 0, callsInFlight: 0, endpoints: [] };
 
   /** @throws UsageError INVALID_OPTION */
   constructor(options: UdsServerOptions) {
@@ -68,7 +69,10 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
 
   /** Not async: Nest ignores a promise, so every error goes to the callback. */
   override listen(callback: (error?: unknown) => void): void {
-    // One that listened before may still be closing.
+    if (this.#listener?.isFresh === false && !this.#listener.isClosing) {
+      callback(errorOf('LISTEN_FAILED', 'This server listens already: close it first.'));
+      return;
+    }
     const listener = this.#listener?.isFresh === true ? this.#listener : this.#createListener();
     this.#listener = listener;
     listener.listen().then(
@@ -159,7 +163,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
 
   #takenOver(): void {
     this.logger.log('Another process has the socket file now: finishing what runs here.');
-    this.#subscriptions.tellTakeover();
+    this.#subscriptions.tellTakeover((error) => this.handleError(error as string));
     void this.close();
   }
 
@@ -292,9 +296,5 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     } catch (error) {
       failed(error);
     }
-  }
-
-  #stats(): UdsStats {
-    return this.#listener?.stats ?? { connections: 0, callsServed: 0, callsInFlight: 0, endpoints: [] };
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -17,7 +18,7 @@ import { lockPath, type PathLock } from '../../src/net/path-lock.js';
 import { type Child, startNode } from '../support/child.js';
 import { afterThisTest } from '../support/cleanup.js';
 import { socketPath } from '../support/nest.js';
-import { asNobody, itAsRoot } from '../support/other-uid.js';
+import { asNobody, itAsRoot, NOBODY } from '../support/other-uid.js';
 import { leaveStaleSocket } from '../support/stale.js';
 import { tempFolder } from '../support/temp.js';
 import { turns, until } from '../support/wait.js';
@@ -241,6 +242,19 @@ describe('the place of the lock', () => {
       code: 'PERMISSION_DENIED',
       message: expect.stringMatching(/Uid 65534 .*its owner \(uid 0, mode 755\)/),
     });
+  });
+
+  itAsRoot('may be one that can be written and not read', async () => {
+    const path = socketPath();
+    chownSync(dirname(path), NOBODY, NOBODY);
+    chmodSync(dirname(path), 0o300);
+    await asNobody(async () => {
+      const lock = await lockPath(path, LONG_MS);
+      await lock.sweep();
+      await lock.release();
+    });
+    chmodSync(dirname(path), 0o700);
+    expect(left(path)).toEqual([]);
   });
 
   it('is not there: DIRECTORY_MISSING', async () => {

@@ -167,6 +167,33 @@ describe('a living server', () => {
     gate.open();
   });
 
+  it('leaves also where somebody who is told of that throws, and tells the others', async () => {
+    const { path, server } = await serveOld();
+    const told: string[] = [];
+    server.on('takeover', () => {
+      told.push('first');
+      throw new Error('mine');
+    });
+    server.on('takeover', () => told.push('second'));
+    const closed = new Promise<void>((resolve) =>
+      server.status.subscribe((state) => state === 'disconnected' && resolve()),
+    );
+    await serve([New], { path, onLive: 'takeover' });
+    await closed;
+    expect(told).toEqual(['first', 'second']);
+  });
+
+  it('listens once: LISTEN_FAILED, and it goes on', async () => {
+    const { path, server } = await serveOld({ onLive: 'takeover' });
+    expect(await new Promise((resolve) => server.listen(resolve))).toMatchObject({
+      code: 'LISTEN_FAILED',
+      message: expect.stringMatching(/listens already/),
+    });
+    expect(await who(path)).toBe('old');
+    await server.close();
+    expect(existsSync(path)).toBe(false);
+  });
+
   it('whose signals are seen to by shutDownOnSignals ends its process with 0', async () => {
     const { path, server, app } = await serveOld();
     const host = new ProcessHost();

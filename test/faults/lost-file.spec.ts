@@ -19,7 +19,7 @@ fault(
     await whileServing(scene, SOON, async (server) => {
       unlinkSync(scene.path);
       await server.says(/SOCKET_GONE/);
-      await someAnswers(scene);
+      await scene.moreAnswers(ANSWERED_BETWEEN);
       expect(existsSync(scene.path)).toBe(false);
     });
     await whileServing(scene, { ...SOON, onGone: 'recreate' }, async (server) => {
@@ -48,9 +48,9 @@ async function whileServing(
   const name = `${options.onGone}-${server.pid}`;
   const client = scene.startClient('steady-client', { name, inFlight: 8, restMs: 1 });
   await client.says(/^under way$/m);
-  await someAnswers(scene);
+  await scene.moreAnswers(ANSWERED_BETWEEN);
   await happens(server);
-  await someAnswers(scene);
+  await scene.moreAnswers(ANSWERED_BETWEEN);
   client.write('stop\n');
   expect(await client.exit()).toBe(0);
   server.signal('SIGTERM');
@@ -92,9 +92,4 @@ async function echo(path: string): Promise<unknown> {
   } finally {
     await client.close();
   }
-}
-
-async function someAnswers(scene: Scene): Promise<void> {
-  const before = scene.ledger.count('answered');
-  await until(() => scene.ledger.count('answered') - before >= ANSWERED_BETWEEN, 'the load is answered');
 }

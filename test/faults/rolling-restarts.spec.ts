@@ -35,14 +35,14 @@ async function runLeg(scene: Scene, leg: number): Promise<number> {
   for (const client of clients) await client.says(/^under way$/m);
   let overlaps = 0;
   for (let restart = 0; restart < RESTARTS / LEGS; restart += 2) {
-    await someAnswers(scene);
+    await scene.moreAnswers(ANSWERED_BETWEEN);
     server = await replaceAfterExit(scene, server);
     const next = scene.startServer();
-    await someAnswers(scene);
+    await scene.moreAnswers(ANSWERED_BETWEEN);
     overlaps += await replaceWhileItDrains(scene, server, next);
     server = next;
   }
-  await someAnswers(scene);
+  await scene.moreAnswers(ANSWERED_BETWEEN);
   for (const client of clients) client.write('stop\n');
   for (const client of clients)
     expect({ exit: await client.exit(), stderr: client.stderr }).toEqual(QUIET_END);
@@ -51,11 +51,6 @@ async function runLeg(scene: Scene, leg: number): Promise<number> {
 }
 
 const QUIET_END = { exit: 0, stderr: '' };
-
-async function someAnswers(scene: Scene): Promise<void> {
-  const before = scene.ledger.count('answered');
-  await until(() => scene.ledger.count('answered') - before >= ANSWERED_BETWEEN, 'the load is answered');
-}
 
 /** There is nobody for as long as a start takes. */
 async function replaceAfterExit(scene: Scene, old: Child): Promise<Child> {

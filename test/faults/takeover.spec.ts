@@ -1,7 +1,6 @@
 import { expect } from '@jest/globals';
 import { until } from '../support/wait.js';
 import { fault } from './support/fault.js';
-import type { Scene } from './support/scene.js';
 
 const TAKEOVERS = 12;
 const CLIENTS = 5000;
@@ -19,7 +18,7 @@ fault(
     for (const client of clients) await client.says(/^under way$/m);
     for (let takeover = 0; takeover < TAKEOVERS; takeover += 1) {
       const next = scene.startServer({ onLive: 'takeover' });
-      await someAnswers(scene);
+      await scene.moreAnswers(ANSWERED_BETWEEN);
       await scene.open(next);
       // The one whose place was taken finishes what it has, leaves the file alone, and ends.
       expect(await server.exit()).toBe(0);
@@ -34,11 +33,3 @@ fault(
 );
 
 const QUIET = { exit: 0, stderr: '' };
-
-async function someAnswers(scene: Scene): Promise<void> {
-  const before = scene.ledger.count('answered');
-  await until(
-    () => scene.ledger.count('answered') - before >= ANSWERED_BETWEEN,
-    'fresh clients are answered',
-  );
-}

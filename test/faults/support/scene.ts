@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { UdsServerSettings } from '../../../src/index.js';
 import { type Child, startNode } from '../../support/child.js';
 import { tempFolder } from '../../support/temp.js';
+import { until } from '../../support/wait.js';
 import { Book } from './book.js';
 import type { Row } from './row.js';
 
@@ -36,6 +37,12 @@ export class Scene {
   /** Both at once. */
   async serve(options?: Partial<UdsServerSettings>): Promise<Child> {
     return await this.open(this.startServer(options));
+  }
+
+  /** Waits until so many more calls are answered. */
+  async moreAnswers(count: number): Promise<void> {
+    const before = this.ledger.count('answered');
+    await until(() => this.ledger.count('answered') - before >= count, `${count} more calls are answered`);
   }
 
   /** A client program of the path; each has settings of its own. Its standard input takes orders. */

@@ -65,11 +65,8 @@ export class Channel {
       freed: () => this.#advance(),
       closed: (connection) => this.#closed(connection),
     };
-    const missing = (): number => this.#missing;
     this.#dialing = new Dialing(settings, this.#connectionOwner, {
-      get missing() {
-        return missing();
-      },
+      missing: () => this.#missing,
       outOfPatience: (sinceMs, error) => this.#failWaiting(sinceMs, error),
       ended: (error) => this.#dialed(error),
     });

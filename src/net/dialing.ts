@@ -14,7 +14,7 @@ export interface DialingSettings extends RedialSettings {
 /** Whose connections are dialled, and who waits for them. */
 export interface DialingOwner {
   /** How many are wanted and not there. */
-  readonly missing: number;
+  missing(): number;
   /** Those who have waited since then, or longer, wait no more. Gives since when the next one waits, Infinity for nobody. */
   outOfPatience(sinceMs: number, error: UdsError): number;
   /** No attempt is under way any more; with the reason where it ended without a connection. */
@@ -89,7 +89,7 @@ export class Dialing {
   /** The others, while one serves: no call waits for this. @param endsAtMs until when they are tried for. */
   fill(endsAtMs = performance.now() + this.settings.connectTimeoutMs): Promise<void> {
     this.#others ??= this.#attempt((stop) =>
-      redialAll(this.owner.missing, this.settings, this.connectionOwner, stop, endsAtMs),
+      redialAll(this.owner.missing(), this.settings, this.connectionOwner, stop, endsAtMs),
     )
       .catch((error: unknown) => {
         this.#nextFillAtMs = performance.now() + this.settings.connectTimeoutMs;
@@ -139,7 +139,7 @@ export class Dialing {
       this.#endFirst(this.#opens === opensBefore ? (error as UdsError) : undefined);
       throw error;
     }
-    if (this.owner.missing > 0) this.fill(this.#wantedUntilMs).catch(ignore);
+    if (this.owner.missing() > 0) this.fill(this.#wantedUntilMs).catch(ignore);
     this.#endFirst(undefined);
   }
 

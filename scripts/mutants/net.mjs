@@ -3,6 +3,13 @@ import { group } from './group.mjs';
 export const net = [
   ...group('test/net/socket-file.spec.ts', [
     {
+      says: 'who dies as it is asked is asked until it is dead',
+      file: 'src/net/predecessor.ts',
+      from: 'again < MAX_ASKED_AGAIN',
+      to: 'again < 1',
+      name: 'its connections first',
+    },
+    {
       says: 'a path that is too long is refused',
       file: 'src/net/socket-path.ts',
       from: 'if (length <= limit) return;',
@@ -67,6 +74,13 @@ export const net = [
     },
   ]),
   ...group('test/net/connect.spec.ts', [
+    {
+      says: 'a server that ends before it accepts is asked again',
+      file: 'src/net/dialer.ts',
+      from: "code: 'HELLO_LOST', advice:",
+      to: "code: 'CONNECT_FAILED', advice:",
+      name: 'ends before it accepts finds the next one',
+    },
     {
       says: 'connect() settles though a server never answers',
       keeps: '`connect()` settles within `connectTimeoutMs`, whatever the other end does.',

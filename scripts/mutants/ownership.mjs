@@ -20,6 +20,13 @@ export const ownership = [
       name: 'had at once where its holder releases it',
     },
     {
+      says: 'a holder that ends as it is asked is no failure',
+      file: 'src/net/path-lock.ts',
+      from: "      else if (code === 'ECONNRESET') resolve('alive');\n",
+      to: '',
+      name: 'its holder ends before it accepts',
+    },
+    {
       says: 'a dead holder keeps nothing',
       file: 'src/net/path-lock.ts',
       from: '  for (const { path } of entries) await unlink(path).catch(ignore);\n',

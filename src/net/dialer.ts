@@ -27,6 +27,8 @@ const CAUSES: Readonly<Record<string, Cause>> = {
     code: 'SERVER_BUSY',
     advice: 'Its queue of connections stayed full: connect less at once, or raise its option backlog.',
   },
+  // Its listener ended while the connection waited to be accepted: no other than one that ends as it says hello.
+  ECONNRESET: { code: 'HELLO_LOST', advice: 'The server ended before it accepted the connection.' },
   EPROTOTYPE: { code: 'CONNECT_FAILED', advice: 'That is a socket of another type.' },
 };
 

@@ -198,6 +198,8 @@ function ask(path: string, waitMs: number): Promise<'alive' | 'dead' | 'gone'> {
       if (timer !== undefined) return;
       if (code === 'EAGAIN') setTimeout(() => resolve('alive'), FULL_QUEUE_DELAY_MS);
       else if (code === 'ECONNREFUSED') resolve('dead');
+      // Ended before it accepted: whoever asks again finds out what became of it.
+      else if (code === 'ECONNRESET') resolve('alive');
       else if (code === 'ENOENT' || code === 'ENOTDIR') resolve('gone');
       else reject(error);
     });

@@ -1,8 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Dialect } from '../protocol/dialects/dialect.js';
 import { errorOf, UdsError } from '../protocol/errors.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import type { ConnectionSettings } from './connection-owner.js';
 import { dial } from './dialer.js';
+
+/** A killed process closes its files one after another, in less than this on a busy machine; a few more looks cost nobody a start. */
+const DYING_MS = 20;
+const MAX_ASKED_AGAIN = 3;
 
 const ignore = (): void => undefined;
 
@@ -11,7 +16,7 @@ export class Predecessor {
   #connection: Connection | undefined;
   readonly #left: Promise<void>;
   #hasLeft: () => void = ignore;
-  #hungUp = false;
+  private hungUp = false;
 
   private constructor() {
     this.#left = new Promise((resolve) => {
@@ -40,13 +45,17 @@ export class Predecessor {
         if (!(error instanceof UdsError)) throw error;
         if (error.code === 'CONNECTION_REFUSED' || error.code === 'SERVER_NOT_FOUND') return undefined;
         if (error.code === 'PERMISSION_DENIED') throw error;
-        met.#hungUp = error.code === 'HELLO_LOST';
+        met.hungUp = error.code === 'HELLO_LOST';
       }
       return met;
     };
-    const met = await ask();
-    // One that dies as it is asked hangs up too, and lives no more.
-    return met !== undefined && met.#hungUp ? await ask() : met;
+    let met = await ask();
+    // One that dies as it is asked hangs up too, and lives no more once the last of its files is closed.
+    for (let again = 0; (met?.hungUp ?? false) && again < MAX_ASKED_AGAIN; again += 1) {
+      await delay(DYING_MS);
+      met = await ask();
+    }
+    return met;
   }
 
   /** What people know it by. */

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
-import { connect as connectSocket } from 'node:net';
+import { connect as connectSocket, createServer } from 'node:net';
 import { lastValueFrom } from 'rxjs';
 import { ConnectionError, type UdsClient } from '../../src/index.js';
 import { afterThisTest } from '../support/cleanup.js';
@@ -11,6 +11,7 @@ import { clientOf, serve, socketPath } from '../support/nest.js';
 import { rawFrame } from '../support/raw-frames.js';
 import { RawServer, serverHello } from '../support/raw-server.js';
 import { leaveStaleSocket } from '../support/stale.js';
+import { closedBeforeAccepting } from '../support/unaccepted.js';
 
 const failureOf = (client: UdsClient): Promise<unknown> => client.connect().catch((error: unknown) => error);
 
@@ -65,6 +66,17 @@ describe('a client without a server', () => {
       code: 'PATH_TOO_LONG',
       message: expect.stringMatching(/115 bytes; at most 10[37]/),
     });
+  });
+
+  it('whose server ends before it accepts finds the next one', async () => {
+    const path = socketPath();
+    const dying = createServer().listen(path);
+    await once(dying, 'listening');
+    const ended = closedBeforeAccepting(dying);
+    const connected = clientOf(path, { connectTimeoutMs: 10_000 }).connect();
+    await ended;
+    await serve([], { path });
+    await connected;
   });
 
   it('connects once one comes within connectTimeoutMs', async () => {

@@ -21,6 +21,7 @@ import { socketPath } from '../support/nest.js';
 import { asNobody, itAsRoot, NOBODY } from '../support/other-uid.js';
 import { leaveStaleSocket } from '../support/stale.js';
 import { tempFolder } from '../support/temp.js';
+import { closedBeforeAccepting } from '../support/unaccepted.js';
 import { turns, until } from '../support/wait.js';
 
 const LONG_MS = 10_000;
@@ -97,6 +98,15 @@ describe('the lock of a path', () => {
     first.signal('SIGKILL');
     await second;
     expect(left(path)).toEqual([`${basename(path)}.lock`]);
+  });
+
+  it('is had where its holder ends before it accepts who waits', async () => {
+    const path = socketPath();
+    mkdirSync(`${path}.lock`, { mode: 0o700 });
+    const dying = createServer().listen(`${path}.lock/abcdef`);
+    await once(dying, 'listening');
+    const ended = closedBeforeAccepting(dying);
+    await Promise.all([ended, take(path)]);
   });
 
   it('is waited for no longer than asked: LOCK_TIMEOUT, and the waiter leaves nothing', async () => {

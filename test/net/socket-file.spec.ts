@@ -13,6 +13,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { lastValueFrom } from 'rxjs';
@@ -22,6 +23,7 @@ import { clientOf, serve, socketPath } from '../support/nest.js';
 import { RawServer } from '../support/raw-server.js';
 import { leaveStaleSocket } from '../support/stale.js';
 import { tempFolder } from '../support/temp.js';
+import { closedBeforeAccepting } from '../support/unaccepted.js';
 
 @Module({})
 class Empty {}
@@ -178,6 +180,31 @@ describe('a socket file that is there already', () => {
     expect(lstatSync(path).ino).not.toBe(ino);
     expect(await who(path)).toBe(1);
     expect(readdirSync(dirname(path))).toEqual(['app.sock']);
+  });
+});
+
+describe('a path whose server dies as it is asked', () => {
+  it('before it accepts: is taken', async () => {
+    const path = socketPath();
+    const dying = createServer().listen(path);
+    await once(dying, 'listening');
+    const ended = closedBeforeAccepting(dying);
+    await Promise.all([ended, listen({ path })]);
+    expect(await who(path)).toBe(1);
+  });
+
+  it('its connections first, as the system closes the files of a killed process: is taken', async () => {
+    const path = socketPath();
+    const dying = createServer((socket) => {
+      socket.destroy();
+      met += 1;
+      if (met === 3) dying.close();
+    }).listen(path);
+    let met = 0;
+    await once(dying, 'listening');
+    await listen({ path });
+    expect(met).toBe(3);
+    expect(await who(path)).toBe(1);
   });
 });
 

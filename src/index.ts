@@ -14,7 +14,8 @@ export { UDS_TRANSPORT } from './transport/uds.constants.js';
 export { UdsContext, type UdsPeer, type UdsStats } from './transport/uds.context.js';
 export type { UdsDialect, UdsEndpoint } from './transport/uds.endpoints.js';
 export type { UdsClientEvents, UdsServerEvents } from './transport/uds.events.js';
-export { OPTION_TABLE, type OptionRow, type OptionSide } from './transport/uds.option-table.js';
+export type { OptionRow, OptionSide } from './transport/uds.option-row.js';
+export { OPTION_TABLE } from './transport/uds.option-table.js';
 export type {
   UdsClientOptions,
   UdsServerOptions,

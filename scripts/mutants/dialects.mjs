@@ -10,7 +10,7 @@ export const dialects = [
       keeps:
         'A peer that could not be told the limits is held back: nothing that it sent is refused or lost.',
       file: 'src/net/read-gate.ts',
-      from: '(this.calls.isFull || this.starter.isHolding)',
+      from: '(calls.isFull || starter.isHolding)',
       to: 'this.starter.isHolding',
       name: 'held back',
     },
@@ -31,7 +31,7 @@ export const dialects = [
     {
       says: 'a text peer is read again once a call of its has ended',
       file: 'src/net/connection.ts',
-      from: 'this.#gate.widen(dialect);',
+      from: '    this.#gate?.widen();\n',
       to: '',
       name: 'is read once one of them has ended',
     },
@@ -41,8 +41,8 @@ export const dialects = [
       says: 'a nest-json peer that does not read is cut',
       keeps: 'A nest-json peer that does not read is cut, and never waited for.',
       file: 'src/net/read-gate.ts',
-      from: 'else if (waitingBytes > maxBufferedBytes + maxFrameBytes)',
-      to: 'else if (waitingBytes < 0)',
+      from: 'if (waitingBytes > limitBytes)',
+      to: 'if (waitingBytes < 0)',
       name: 'that never reads is cut',
     },
     {
@@ -55,8 +55,8 @@ export const dialects = [
     {
       says: 'a peer whose answers have left is read again',
       file: 'src/net/read-gate.ts',
-      from: '    this.#isBacklogged = false;\n    this.close();',
-      to: '    this.close();',
+      from: '    this.#isBacklogged = false;\n    this.#unwatch();',
+      to: '    this.#unwatch();',
       name: 'of ndjson is read no further',
     },
     {
@@ -118,15 +118,15 @@ export const dialects = [
     {
       says: 'the next chunk of a raw connection has its turn',
       file: 'src/net/connection.ts',
-      from: 'if (dialect.isBare) this.#starter.start(dialect);',
+      from: 'if (this.#gate !== undefined && dialect?.isBare === true && !this.#isOver) this.#starter.start(dialect);',
       to: '',
       name: 'run one after the other',
     },
     {
       says: 'a raw peer is not read while a chunk of its waits',
       file: 'src/net/read-gate.ts',
-      from: '(this.calls.isFull || this.starter.isHolding)',
-      to: 'this.calls.isFull',
+      from: '(calls.isFull || starter.isHolding)',
+      to: 'calls.isFull',
       name: 'hold back a peer that floods',
     },
     {

@@ -83,7 +83,7 @@ export const lifetime = [
       says: 'any byte is a sign of life',
       keeps: 'Any byte is a sign of life.',
       file: 'src/net/connection.ts',
-      from: '      this.#liveness.heard(nowMs);\n',
+      from: '    this.#liveness.heard(nowMs);\n',
       to: '',
       name: 'is content with any byte',
     },

@@ -1,4 +1,5 @@
 import { around } from './around.mjs';
+import { bounds } from './bounds.mjs';
 import { calls } from './calls.mjs';
 import { dialects } from './dialects.mjs';
 import { letter } from './letter.mjs';
@@ -20,6 +21,7 @@ import { transport } from './transport.mjs';
 export const mutants = [
   ...protocol,
   ...net,
+  ...bounds,
   ...calls,
   ...letter,
   ...promises,

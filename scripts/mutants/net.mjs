@@ -102,7 +102,7 @@ export const net = [
     {
       says: 'a peer that closes inside a frame is told from one that leaves',
       file: 'src/net/connection.ts',
-      from: 'const cut = dialect && this.#decode((receive) => dialect.end(receive));',
+      from: 'const cut = this.#speech.readEnd(this.#receiver());',
       to: 'const cut = undefined;',
       name: 'FRAME_CUT',
     },

@@ -20,6 +20,7 @@ const SETTINGS: ConnectionSettings = {
   maxFrameBytes: MAX_FRAME_BYTES,
   maxBufferedBytes: 1024 ** 2,
   helloTimeoutMs: CONNECT_TIMEOUT_MS,
+  partialFrameTimeoutMs: 0,
   closeTimeoutMs: 1_000,
   streamCreditBytes: 262_144,
   // What follows is a server's affair.

@@ -28,11 +28,11 @@ export function lostBecause(error: Error & { code?: string }): UdsError {
 /** Every call on it had ended. */
 export const connectionEnded = (): UdsError => errorOf('CONNECTION_LOST', 'The connection has ended.');
 
-/** A peer that may stop reading is not waited for: it would wait too. */
-export function slowReader(limitBytes: number): UdsError {
+/** A peer that may stop reading is not waited for: it would wait too. @param options what the limit is made of. */
+export function slowReader(limitBytes: number, options: string): UdsError {
   return errorOf(
     'SLOW_READER',
-    `The peer did not read: more than ${limitBytes} bytes wait for it (options maxBufferedBytes and maxFrameBytes together).`,
+    `The peer did not read: more than ${limitBytes} bytes wait for it (${options}).`,
   );
 }
 

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import type { CallRequest, IncomingCall } from '../protocol/call.js';
 import type { DialectMenu } from '../protocol/dialects/detect.js';
 import type { Dialect } from '../protocol/dialects/dialect.js';
-import { errorOf, UdsError } from '../protocol/errors.js';
+import type { UdsError } from '../protocol/errors.js';
+import { errorOf } from '../protocol/errors.js';
 import { FrameType } from '../protocol/frame.js';
 import type { Message } from '../protocol/message.js';
 import { Session } from '../protocol/session.js';
@@ -13,6 +14,7 @@ import type { ConnectionSettings, OwnerOf } from './connection-owner.js';
 import { DeadlineTimer } from './deadline-timer.js';
 import { FrameWriter, type Written } from './frame-writer.js';
 import { Liveness } from './liveness.js';
+import type { MemoryBudget } from './memory-budget.js';
 import { ReadGate } from './read-gate.js';
 import { endAndDestroy, endAndReadOn, hasReadMore } from './socket-end.js';
 import { Speech } from './speech.js';
@@ -38,14 +40,21 @@ export class Connection {
     this.#watchDeadlines();
   });
 
-  /** @param speech what a client speaks; what a server may speak, which the first byte tells. */
+  /**
+   * @param speech what a client speaks; what a server may speak, which the first byte tells.
+   * @param memory of a server: what all of its connections share.
+   */
   constructor(
     readonly socket: Socket,
     private readonly settings: ConnectionSettings,
     private readonly owner: ConnectionOwner,
     speech: Dialect | DialectMenu,
+    memory?: MemoryBudget,
   ) {
-    this.#writer = new FrameWriter(socket, () => this.#flushed());
+    this.#writer = new FrameWriter(socket, () => {
+      this.#watchDeadlines();
+      this.#gate?.narrow();
+    });
     this.#starter = new CallStarter((call) => this.#start(call));
     this.#liveness = new Liveness(settings, {
       ping: () => {
@@ -53,7 +62,8 @@ export class Connection {
         this.flush();
       },
       isReading: () => !socket.isPaused(),
-      helloIsLate: (error) => this.#fail(error),
+      bytesRead: () => socket.bytesRead,
+      isLate: (error) => this.#fail(error),
       died: (error) => this.#drop(error),
     });
     this.session = new Session(settings, this, {
@@ -67,13 +77,14 @@ export class Connection {
       freed: () => this.#freed(),
       takenOver: () => owner.takenOver(this),
     });
-    const { incoming } = this.session;
-    if (settings.role === 'server')
-      this.#gate = new ReadGate(socket, incoming, this.#starter, settings, (error) => this.#drop(error));
     this.#speech = new Speech(speech, {
       chosen: (dialect) => this.#writer.open(dialect),
       begunWithoutHello: () => this.session.openWithoutHello(),
     });
+    if (memory !== undefined) {
+      const sight = { speech: this.#speech, calls: this.session.incoming, starter: this.#starter, memory };
+      this.#gate = new ReadGate(socket, sight, settings, (error) => this.#drop(error));
+    }
     socket.on('error', (error) => this.#fail(lostBecause(error)));
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('end', () => this.#readEnd());
@@ -158,7 +169,7 @@ export class Connection {
 
   #read(chunk: Buffer): void {
     if (this.#isOver) return;
-    const failure = this.#decode((receive) => this.#speech.dialectOf(chunk).decode(chunk, receive));
+    const failure = this.#speech.read(chunk, this.#receiver());
     // What came before a broken frame is sound.
     this.#startTaken();
     if (failure !== undefined) {
@@ -168,26 +179,23 @@ export class Connection {
     this.#watchDeadlines();
   }
 
-  /** Takes what a chunk or the end of the input gives; gives why the connection can't go on. */
-  #decode(decode: (receive: (message: Message) => void) => void): UdsError | undefined {
-    try {
-      const nowMs = performance.now();
-      this.#liveness.heard(nowMs);
-      decode((message) => {
-        if (!this.#isOver) this.session.receive(message, nowMs);
-      });
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof UdsError)) throw error;
-      return error;
-    }
+  /** Takes what a chunk or the end of the input gives. */
+  #receiver(): (message: Message) => void {
+    const nowMs = performance.now();
+    this.#liveness.heard(nowMs);
+    return (message) => {
+      this.#liveness.received();
+      if (!this.#isOver) this.session.receive(message, nowMs);
+    };
   }
 
   #startTaken(): void {
     const { dialect } = this.#speech;
     if (dialect === undefined) return;
     this.#starter.start(dialect);
-    if (!this.#isOver) this.#gate?.narrow(dialect);
+    if (this.#isOver) return;
+    this.#liveness.rested(dialect.unfinishedBytes > 0);
+    this.#gate?.narrow();
   }
 
   /** Calls whose time is up by now never start. */
@@ -199,7 +207,7 @@ export class Connection {
   #readEnd(): void {
     if (this.#isOver) return;
     const { dialect } = this.#speech;
-    const cut = dialect && this.#decode((receive) => dialect.end(receive));
+    const cut = this.#speech.readEnd(this.#receiver());
     if (this.#gate !== undefined && dialect?.hasHello === false) {
       // No more calls will come: what has come is answered.
       this.#error = cut;
@@ -215,7 +223,7 @@ export class Connection {
 
   #drained(): void {
     if (this.#isOver) return;
-    if (this.#speech.dialect !== undefined) this.#gate?.drained(this.#speech.dialect);
+    this.#gate?.drained();
     this.session.incoming.resumeStreams();
     this.owner.freed(this);
     // It may have been finished but for what it was not read for.
@@ -226,10 +234,8 @@ export class Connection {
   #freed(): void {
     this.owner.freed(this);
     const { dialect } = this.#speech;
-    if (this.#gate !== undefined && dialect !== undefined && !this.#isOver) {
-      if (dialect.isBare) this.#starter.start(dialect);
-      this.#gate.widen(dialect);
-    }
+    if (this.#gate !== undefined && dialect?.isBare === true && !this.#isOver) this.#starter.start(dialect);
+    this.#gate?.widen();
     this.#endIfFinished();
   }
 
@@ -269,22 +275,16 @@ export class Connection {
   #end(error: UdsError): void {
     this.flush();
     this.#isOver = true;
-    this.#gate?.close();
     this.#liveness.stop();
     this.#deadlineTimer.disarm();
     this.session.close(error);
+    this.#gate?.close();
   }
 
   #socketClosed(): void {
     if (!this.#isOver) this.#end(errorOf('CONNECTION_LOST', 'The connection was closed.'));
     this.#writer.lose(this.#error ?? connectionEnded());
     this.owner.closed(this, this.#error);
-  }
-
-  #flushed(): void {
-    this.#watchDeadlines();
-    const { dialect } = this.#speech;
-    if (dialect !== undefined) this.#gate?.narrow(dialect);
   }
 
   /** The connection can't go on, and what waits to be written is not waited for. */

@@ -3,6 +3,7 @@ import { DialectMenu } from '../protocol/dialects/detect.js';
 import type { DialectName } from '../protocol/dialects/dialect.js';
 import { RawClientDialect } from '../protocol/dialects/raw.js';
 import { errorOf, UdsError } from '../protocol/errors.js';
+import { ConnectionLimit, type ConnectionLimitSettings } from './connection-limit.js';
 import type { ConnectionSettings } from './connection-owner.js';
 import { errnoOf } from './listen-errors.js';
 import { Predecessor } from './predecessor.js';
@@ -30,11 +31,10 @@ export interface EndpointPlace {
   readonly pattern?: string | undefined;
 }
 
-export interface EndpointSettings extends ConnectionSettings, Omit<SocketFileSettings, 'path' | 'mode'> {
+export interface EndpointSettings
+  extends ConnectionSettings, ConnectionLimitSettings, Omit<SocketFileSettings, 'path' | 'mode'> {
   readonly onLive: OnLive;
   readonly onGone: OnGone;
-  /** Connections of one endpoint. */
-  readonly maxConnections: number;
   /** How long a server that is there already may take to say who it is, and that it leaves. */
   readonly probeTimeoutMs: number;
   /** How often it is looked whether the socket file is still there; 0 is never. */
@@ -51,6 +51,7 @@ export interface EndpointOwner {
 export class Endpoint {
   readonly server: Server;
   readonly menu: DialectMenu;
+  readonly connections: ConnectionLimit;
   #predecessor: Predecessor | undefined;
   #bound: BoundSocketFile | undefined;
   #file: SocketFile | undefined;
@@ -66,7 +67,8 @@ export class Endpoint {
     // Half-open: in some dialects the end of the input is no more than the end of the calls.
     this.server = createServer({ allowHalfOpen: true }, (socket) => owner.accepted(socket, this));
     this.server.maxConnections = settings.maxConnections;
-    this.server.on('drop', () => owner.troubled(this.#tooManyConnections()));
+    this.connections = new ConnectionLimit(settings, (error) => owner.troubled(error));
+    this.server.on('drop', () => this.connections.refused());
   }
 
   /** Everything that can fail, under the lock of the path; nobody sees anything of it yet. @throws what `bindSocketFile` says, ADDRESS_IN_USE, TAKEOVER_REFUSED */
@@ -185,14 +187,6 @@ export class Endpoint {
       troubled: (error) => this.owner.troubled(error),
       recreate: onGone === 'recreate' ? recreate : undefined,
     });
-  }
-
-  #tooManyConnections(): UdsError {
-    const { maxConnections } = this.settings;
-    return errorOf(
-      'TOO_MANY_CONNECTIONS',
-      `A connection was refused: ${maxConnections} are open on its endpoint (option maxConnections).`,
-    );
   }
 }
 

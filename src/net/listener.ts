@@ -5,8 +5,9 @@ import type { IncomingCall } from '../protocol/call.js';
 import type { DialectName } from '../protocol/dialects/dialect.js';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import { Connection, type ConnectionOwner } from './connection.js';
-import { pollPhase } from './poll-phase.js';
 import { Endpoint, type EndpointPlace, type EndpointSettings } from './endpoint.js';
+import { MemoryBudget } from './memory-budget.js';
+import { pollPhase } from './poll-phase.js';
 
 /**
  * How long nobody may have come before a server stops accepting whose path is away: who connected before that may still be
@@ -18,6 +19,8 @@ export interface ListenerSettings extends EndpointSettings {
   readonly endpoints: readonly EndpointPlace[];
   /** How long a closing server waits for the first word of who has connected. */
   readonly silentDrainMs: number;
+  /** What all connections together may hold. */
+  readonly maxTotalBufferedBytes: number;
 }
 
 /** Who runs the calls that come in. */
@@ -52,6 +55,7 @@ export class Listener {
   /** Those that are open, and those that have gone while events of theirs still run. */
   readonly #connections = new Map<Connection, Endpoint>();
   readonly #connectionOwner: ConnectionOwner;
+  readonly #memory: MemoryBudget;
   #listening: Promise<void> | undefined;
   /** Calls served on connections that are gone. */
   #servedBefore = 0;
@@ -73,6 +77,7 @@ export class Listener {
       accepted: (socket: Socket, endpoint: Endpoint) => this.#accept(socket, endpoint),
       troubled: (error: UdsError) => owner.troubled(error, undefined),
     };
+    this.#memory = new MemoryBudget(settings.maxTotalBufferedBytes);
     this.#endpoints = settings.endpoints.map((place) => new Endpoint(place, settings, endpointOwner));
     this.#connectionOwner = {
       // Whoever was on the way as the path went is served too, and then told.
@@ -238,11 +243,19 @@ export class Listener {
       return;
     }
     this.#accepted += 1;
-    const connection = new Connection(socket, this.settings, this.#connectionOwner, endpoint.menu);
+    const connection = new Connection(
+      socket,
+      this.settings,
+      this.#connectionOwner,
+      endpoint.menu,
+      this.#memory,
+    );
     this.#connections.set(connection, endpoint);
+    endpoint.connections.add(connection);
   }
 
   #closed(connection: Connection, error: UdsError | undefined): void {
+    this.#connections.get(connection)?.connections.delete(connection);
     if (error !== undefined) this.owner.troubled(error, connection);
     this.#forgetIfDone(connection);
   }

@@ -4,6 +4,8 @@ import type { UdsError } from '../protocol/errors.js';
 import type { IncomingCalls } from '../protocol/incoming-calls.js';
 import type { CallStarter } from './call-starter.js';
 import { slowReader, standstill } from './connection-errors.js';
+import { FREE_BYTES, type MemoryBudget, MemoryShare } from './memory-budget.js';
+import type { Speech } from './speech.js';
 
 export interface ReadGateSettings {
   /** Above this many bytes that wait to be written, a server stops reading here and a client sends no more calls. */
@@ -11,6 +13,14 @@ export interface ReadGateSettings {
   readonly maxFrameBytes: number;
   /** How long one write may take to leave while too much waits. */
   readonly slowReaderTimeoutMs: number;
+}
+
+/** What a gate looks at to say whether more may be read. */
+export interface ReadGateSight {
+  readonly speech: Speech;
+  readonly calls: IncomingCalls;
+  readonly starter: CallStarter;
+  readonly memory: MemoryBudget;
 }
 
 /**
@@ -22,49 +32,76 @@ export class ReadGate {
   /** From the moment in which too much waits to be written until all of it has left. */
   #isBacklogged = false;
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  readonly #share: MemoryShare;
 
   constructor(
     private readonly socket: Socket,
-    private readonly calls: IncomingCalls,
-    private readonly starter: CallStarter,
+    private readonly sight: ReadGateSight,
     private readonly settings: ReadGateSettings,
     private readonly tooSlow: (error: UdsError) => void,
-  ) {}
-
-  /** Something was written, or a chunk was read. */
-  narrow(dialect: Dialect): void {
-    const { maxBufferedBytes, maxFrameBytes } = this.settings;
-    const waitingBytes = this.socket.writableLength;
-    if (waitingBytes > maxBufferedBytes) {
-      this.#timer ??= this.#watch();
-      if (!dialect.mayStopReading) this.#isBacklogged = true;
-      else if (waitingBytes > maxBufferedBytes + maxFrameBytes)
-        this.tooSlow(slowReader(maxBufferedBytes + maxFrameBytes));
-    }
-    if (this.#mustWait(dialect)) this.socket.pause();
+  ) {
+    this.#share = new MemoryShare(sight.memory, () => this.widen());
   }
 
-  /** A call has ended. */
-  widen(dialect: Dialect): void {
-    if (this.socket.isPaused() && !this.#mustWait(dialect)) this.socket.resume();
+  /** Something was written, or a chunk was read. */
+  narrow(): void {
+    const { dialect } = this.sight.speech;
+    if (dialect === undefined) return;
+    const { maxBufferedBytes } = this.settings;
+    if (this.socket.writableLength > maxBufferedBytes) {
+      this.#timer ??= this.#watch();
+      if (!dialect.mayStopReading) this.#isBacklogged = true;
+    }
+    const mustWait = this.#mustWait(dialect);
+    if (dialect.mayStopReading) this.#refuseToWait();
+    if (mustWait) this.socket.pause();
+  }
+
+  /** A call has ended, or another connection holds less. */
+  widen(): void {
+    if (this.#isClosed) this.#countWhatRuns();
+    const { dialect } = this.sight.speech;
+    if (this.#isClosed || dialect === undefined || !(this.socket.isPaused() || this.#share.isCounted)) return;
+    if (!this.#mustWait(dialect) && this.socket.isPaused()) this.socket.resume();
   }
 
   /** All that waited to be written has left. */
-  drained(dialect: Dialect): void {
+  drained(): void {
     this.#isBacklogged = false;
-    this.close();
-    this.widen(dialect);
+    this.#unwatch();
+    this.widen();
   }
 
-  /** Watches no longer. */
+  /** Nothing is read any more. */
   close(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#isClosed = true;
+    this.#unwatch();
+    this.#countWhatRuns();
+  }
+
+  /** Events of a peer that has left run on. */
+  #countWhatRuns(): void {
+    this.#share.hold(0, this.sight.calls.heldBytes);
+    this.sight.memory.leave(this.#share);
   }
 
   /** A peer that was told the limits keeps them; any other is held back here, also while calls wait for their turn. */
-  #mustWait({ hasHello }: Dialect): boolean {
-    return this.#isBacklogged || (!hasHello && (this.calls.isFull || this.starter.isHolding));
+  #mustWait({ hasHello, unfinishedBytes }: Dialect): boolean {
+    const { calls, starter } = this.sight;
+    const hasMemory = this.#share.hold(unfinishedBytes, calls.heldBytes + this.socket.writableLength);
+    return this.#isBacklogged || !hasMemory || (!hasHello && (calls.isFull || starter.isHolding));
+  }
+
+  /** A peer that may wait for us to read is not waited for with what it does not take. */
+  #refuseToWait(): void {
+    const { maxBufferedBytes, maxFrameBytes } = this.settings;
+    const waitingBytes = this.socket.writableLength;
+    const limitBytes = maxBufferedBytes + maxFrameBytes;
+    if (waitingBytes > limitBytes)
+      this.tooSlow(slowReader(limitBytes, 'options maxBufferedBytes and maxFrameBytes together'));
+    else if (waitingBytes > FREE_BYTES && this.#share.isHoarding)
+      this.tooSlow(slowReader(FREE_BYTES, 'and as little is free for it, option maxTotalBufferedBytes'));
   }
 
   /** Looks again after a while whether anything was taken meanwhile. */
@@ -75,6 +112,11 @@ export class ReadGate {
       if (this.#takenBytes > takenBefore) this.#timer = this.#watch();
       else this.tooSlow(standstill(slowReaderTimeoutMs));
     }, slowReaderTimeoutMs).unref();
+  }
+
+  #unwatch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** What has left of all that was ever written. Node tells of whole writes alone, which may be as long as all that waited. */

@@ -1,7 +1,8 @@
 import type { Buffer } from 'node:buffer';
 import { DialectMenu } from '../protocol/dialects/detect.js';
 import type { Dialect } from '../protocol/dialects/dialect.js';
-import { errorOf, type UdsError } from '../protocol/errors.js';
+import { errorOf, UdsError } from '../protocol/errors.js';
+import type { Message } from '../protocol/message.js';
 
 /** Who is told what is spoken. */
 export interface SpeechOwner {
@@ -24,8 +25,28 @@ export class Speech {
     if (!(speech instanceof DialectMenu)) this.#choose(speech);
   }
 
+  /** Reads a chunk; gives why the connection can't go on. */
+  read(chunk: Buffer, receive: (message: Message) => void): UdsError | undefined {
+    try {
+      this.#dialectOf(chunk).decode(chunk, receive);
+      return undefined;
+    } catch (error) {
+      return protocolErrorOf(error);
+    }
+  }
+
+  /** Reads what the end of the input completes; gives why that is no good end. */
+  readEnd(receive: (message: Message) => void): UdsError | undefined {
+    try {
+      this.dialect?.end(receive);
+      return undefined;
+    } catch (error) {
+      return protocolErrorOf(error);
+    }
+  }
+
   /** The dialect that a chunk is in. @throws ProtocolError UNKNOWN_DIALECT; where it is known all the same, its form says so. */
-  dialectOf(chunk: Buffer): Dialect {
+  #dialectOf(chunk: Buffer): Dialect {
     if (this.dialect !== undefined) return this.dialect;
     const dialect = this.#menu?.detect(chunk[0] ?? 0);
     if (dialect === undefined) {
@@ -54,4 +75,10 @@ export class Speech {
     this.dialect = dialect;
     this.owner.chosen(dialect);
   }
+}
+
+/** @throws what is no word about the peer. */
+function protocolErrorOf(error: unknown): UdsError {
+  if (error instanceof UdsError) return error;
+  throw error;
 }

@@ -50,6 +50,8 @@ export class IncomingCall {
   readonly payload: unknown;
   readonly isEnveloped: boolean;
   readonly deadlineMs: number;
+  /** What it took on the wire. */
+  readonly wireBytes: number;
   isOver = false;
   isAnswered = false;
   /** Bytes of NEXT that the caller still takes; one frame may take it below 0. */
@@ -71,6 +73,7 @@ export class IncomingCall {
     this.isEnveloped = message.isEnveloped;
     this.deadlineMs = message.timeoutMs === 0 ? Infinity : nowMs + message.timeoutMs;
     this.creditBytes = message.credit;
+    this.wireBytes = message.wireBytes;
   }
 
   get isEvent(): boolean {

@@ -8,6 +8,8 @@ const HASH = 0x23;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 const MAX_DIGITS = 10;
+/** Of UTF-8: a unit is half of what takes 4 bytes, or all of what takes up to 3. */
+const MAX_UNIT_BYTES = 3;
 
 /**
  * Chunks in, texts out, of the framing `length#text` whose length counts UTF-16 units: the units are counted on the UTF-8
@@ -20,7 +22,7 @@ const MAX_DIGITS = 10;
  *   f0..f4       2       3
  */
 export class CountedTextDecoder {
-  readonly #kept = new KeptBytes();
+  readonly #kept: KeptBytes;
   #chunk: Buffer = NOTHING;
   /** chunk: [ read already | #position ... unread ... ] */
   #position = 0;
@@ -32,7 +34,14 @@ export class CountedTextDecoder {
   #bytesLeft = 0;
 
   /** @param maxUnits the longest text that is taken. */
-  constructor(private readonly maxUnits: number) {}
+  constructor(private readonly maxUnits: number) {
+    this.#kept = new KeptBytes(maxUnits * MAX_UNIT_BYTES);
+  }
+
+  /** Room that a length or a text which has begun takes, or may take; 0 between packets. */
+  get unfinishedBytes(): number {
+    return this.isMidText ? MAX_DIGITS + this.#kept.unfinishedBytes : 0;
+  }
 
   /** Bytes copied so far, for the test that holds the work to be linear. */
   get copiedBytes(): number {

@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   UNEXPECTED_FRAME: of('peer', false, false),
   ID_IN_USE: of('peer', false, false),
   TOO_MANY_EVENTS: of('peer', false, false),
+  FRAME_TIMEOUT: of('peer', false, false),
   SLOW_READER: of('peer', false, false),
 
   ADDRESS_IN_USE: of('connection', true, false),

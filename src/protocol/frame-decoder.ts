@@ -10,8 +10,12 @@ const isKnown = (type: number): boolean => type > 0 && type < FLAGS_OF_TYPE.leng
  * Chunks in, frames out. Pull-style: `push` one chunk, then call `next` until it gives undefined.
  *
  * Whole frames are read where they lie, without a copy. A frame that is cut by the end of a chunk is collected:
- * its header into a small fixed buffer, its body into one allocation of the announced length. So every byte is
- * copied at most once, however the stream is split.
+ * its header into a small fixed buffer, its body into one allocation of the announced length, made with the second chunk
+ * of the body: a length that is announced and never followed costs nothing. So every byte is copied at most once, however
+ * the stream is split.
+ *
+ *   chunk 1 [ ... | header | head ]   kept where it lies; room for the body is announced (`unfinishedBytes`)
+ *   chunk 2 [ body goes on ... ]      body = [ head | ... ]
  */
 export class FrameDecoder {
   /** The longest body taken. */
@@ -25,6 +29,9 @@ export class FrameDecoder {
   #headerFilled = 0;
   #body: Buffer | undefined;
   #bodyFilled = 0;
+  /** Of a body that has begun: its length, and what the first chunk had of it. */
+  #announcedBytes = 0;
+  #head: Buffer = NOTHING;
   #chunk: Buffer = NOTHING;
   /** chunk: [ read already | #position ... unread ... ] */
   #position = 0;
@@ -38,7 +45,12 @@ export class FrameDecoder {
     return this.#headerFilled > 0 || this.#position < this.#chunk.length;
   }
 
-  /** Hands over a chunk. The decoder reads it until `next` gives undefined, and does not keep it after that. */
+  /** Room that the frame which has begun takes, or will take with the next chunk; 0 between frames. */
+  get unfinishedBytes(): number {
+    return this.#headerFilled === 0 ? 0 : HEADER_BYTES + this.#announcedBytes;
+  }
+
+  /** Hands over a chunk. The decoder reads it until `next` gives undefined, and keeps its end until the next one where a frame is cut. */
   push(chunk: Buffer): void {
     this.#chunk = chunk;
     this.#position = 0;
@@ -85,7 +97,8 @@ export class FrameDecoder {
     }
     const frame = this.#readHeader(this.#header, 0);
     const length = frame.end;
-    this.#body ??= length === 0 ? NOTHING : Buffer.allocUnsafeSlow(length);
+    this.#body ??= this.#bodyOf(length);
+    if (this.#body === undefined) return undefined;
     this.#bodyFilled += this.#take(this.#body, this.#bodyFilled, length);
     if (this.#bodyFilled < length) return undefined;
     frame.bytes = this.#body;
@@ -94,7 +107,23 @@ export class FrameDecoder {
     this.#headerFilled = 0;
     this.#body = undefined;
     this.#bodyFilled = 0;
+    this.#announcedBytes = 0;
     return frame;
+  }
+
+  /** Room for a body with what has come of it; none before a second chunk is there, unless the first has all of it. */
+  #bodyOf(length: number): Buffer | undefined {
+    if (this.#announcedBytes === 0 && this.#chunk.length - this.#position < length) {
+      this.#announcedBytes = length;
+      this.#head = this.#chunk.subarray(this.#position);
+      this.#position = this.#chunk.length;
+      return undefined;
+    }
+    const body = length === 0 ? NOTHING : Buffer.allocUnsafeSlow(length);
+    this.#bodyFilled = this.#head.copy(body);
+    this.copiedBytes += this.#bodyFilled;
+    this.#head = NOTHING;
+    return body;
   }
 
   /** Copies what the chunk has into `target` from `filled` up to `length`; gives how many bytes that were. */

@@ -14,6 +14,8 @@ export class IncomingCalls {
   lastTakenId = 0;
   /** Requests answered and events run to their end. */
   served = 0;
+  /** Of the calls under way, on the wire. */
+  heldBytes = 0;
 
   /** Whether the peer was told the limits; one that was not is held back by reading no more, and refused nothing. */
   areLimitsTold = true;
@@ -57,6 +59,7 @@ export class IncomingCalls {
       return;
     }
     this.#calls.set(id, call);
+    this.heldBytes += call.wireBytes;
     if (call.peerId != null) this.#byPeerId.set(call.peerId, call);
     if (call.deadlineMs < this.nextDeadlineMs) this.nextDeadlineMs = call.deadlineMs;
     this.owner.called(call);
@@ -73,6 +76,7 @@ export class IncomingCalls {
     this.#eventsTaken += 1;
     const call = new IncomingCall(0, message, nowMs);
     const refusal = message.fault ?? this.#metadataRefusal(message);
+    this.heldBytes += call.wireBytes;
     if (refusal === undefined) {
       this.owner.called(call);
     } else {
@@ -146,6 +150,7 @@ export class IncomingCalls {
   finish(event: IncomingCall): void {
     if (event.isOver) return;
     event.isOver = true;
+    this.heldBytes -= event.wireBytes;
     this.served += 1;
     this.#eventsEnded += 1;
     this.#returnEventCreditIfDue();
@@ -253,6 +258,7 @@ export class IncomingCalls {
     if (call.isOver) return false;
     call.isOver = true;
     this.#calls.delete(call.id);
+    this.heldBytes -= call.wireBytes;
     if (call.peerId !== undefined) this.#byPeerId.delete(call.peerId);
     return true;
   }

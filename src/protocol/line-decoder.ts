@@ -10,13 +10,20 @@ const NOTHING = Buffer.alloc(0);
  * gives undefined. A line that lies in one chunk is read where it lies; one that is cut is collected.
  */
 export class LineDecoder {
-  readonly #kept = new KeptBytes();
+  readonly #kept: KeptBytes;
   #chunk: Buffer = NOTHING;
   /** chunk: [ read already | #position ... unread ... ] */
   #position = 0;
 
   /** @param maxLineBytes the longest line that is taken. */
-  constructor(private readonly maxLineBytes: number) {}
+  constructor(private readonly maxLineBytes: number) {
+    this.#kept = new KeptBytes(maxLineBytes);
+  }
+
+  /** Room that a line which has begun takes, or may take; 0 between lines. */
+  get unfinishedBytes(): number {
+    return this.#kept.unfinishedBytes;
+  }
 
   /** Bytes copied so far, for the test that holds the work to be linear. */
   get copiedBytes(): number {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CHOICE_TABLE, type ChoiceRow } from '../transport/uds.choice-table.js';
-import { OPTION_TABLE, type OptionRow } from '../transport/uds.option-table.js';
+import type { OptionRow } from '../transport/uds.option-row.js';
+import { OPTION_TABLE } from '../transport/uds.option-table.js';
 
 export const DEFAULT_PATH = './run/echo.sock';
 

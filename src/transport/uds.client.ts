@@ -221,6 +221,8 @@ function settingsOf(options: ResolvedClientOptions): ConstructorParameters<typeo
     maxEvents: FLOOR_EVENTS,
     maxMetadataBytes: 0,
     helloTimeoutMs: options.connectTimeoutMs,
+    // A server that stops in the middle of a frame is found by its heartbeat.
+    partialFrameTimeoutMs: 0,
     // A server's affair.
     slowReaderTimeoutMs: 0,
   };

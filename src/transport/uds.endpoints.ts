@@ -3,7 +3,7 @@ import type { EndpointPlace } from '../net/endpoint.js';
 import { DIALECT_NAMES, type DialectName } from '../protocol/dialects/dialect.js';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import { numberOf, pathOf, refuseUnknown } from './uds.option-check.js';
-import { MODE_ROW } from './uds.option-table.js';
+import { MODE_ROW } from './uds.server-rows.js';
 import { patternText } from './uds.pattern.js';
 import { show } from './uds.show.js';
 

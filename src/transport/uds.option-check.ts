@@ -1,6 +1,6 @@
 import { errorOf } from '../protocol/errors.js';
 import type { ChoiceRow } from './uds.choice-table.js';
-import type { OptionRow } from './uds.option-table.js';
+import type { OptionRow } from './uds.option-row.js';
 import { show } from './uds.show.js';
 
 /** @throws UsageError INVALID_OPTION that names the keys which are not known. */

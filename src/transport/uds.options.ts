@@ -4,7 +4,8 @@ import { errorOf } from '../protocol/errors.js';
 import { CHOICE_TABLE } from './uds.choice-table.js';
 import { resolveEndpoints, type UdsEndpoint } from './uds.endpoints.js';
 import { choiceOf, numberOf, pathOf, refuseUnknown } from './uds.option-check.js';
-import { OPTION_TABLE, type OptionSide } from './uds.option-table.js';
+import type { OptionSide } from './uds.option-row.js';
+import { OPTION_TABLE } from './uds.option-table.js';
 import { show } from './uds.show.js';
 
 /** What both ends take. */
@@ -53,20 +54,26 @@ export interface UdsServerSettings extends UdsSharedOptions {
   readonly gid?: number;
   /** Connections that may wait to be accepted; the system caps it too. Default: 511; from 1 to 65,535. */
   readonly backlog?: number;
-  /** Connections that may be open on one endpoint; one more is refused. One that is silent from its first moment is not timed out. Default: 16,384; from 1 to 1,000,000. */
+  /** Connections that may be open on one endpoint; one more is refused. One that is silent from its first moment is not timed out, but makes room where there is none. Default: 16,384; from 1 to 1,000,000. */
   readonly maxConnections?: number;
+  /** How long one who has connected may be silent before it is closed for another where maxConnections are open. Default: 1,000 ms; from 0 to 2,147,483,647. */
+  readonly silentGraceMs?: number;
   /** Requests in flight on one connection; a client lets the next one wait. Default: 2,048; from 16 to 1,000,000. */
   readonly maxInFlight?: number;
   /** Events under way on one connection; a client lets the next one wait. Default: 1,024; from 16 to 1,000,000. */
   readonly maxEvents?: number;
   /** The longest metadata of one call, as JSON. Default: 8,192 bytes; from 0 to 65,535. */
   readonly maxMetadataBytes?: number;
+  /** What all connections together may hold: long frames that come, calls under way, answers that wait. Who would take more is not read until there is room. Default: 268,435,456 bytes; from 1,048,576 to 68,719,476,736. */
+  readonly maxTotalBufferedBytes?: number;
   /** What an Observable may be ahead of its reader before its call fails with STREAM_OVERFLOW. Default: 1,048,576 bytes; from 1,024 to 1,073,741,824. */
   readonly maxStreamBufferBytes?: number;
   /** How long one write may take to leave, while more than maxBufferedBytes wait for its peer, before the connection is cut. Default: 30,000 ms; from 1 to 2,147,483,647. */
   readonly slowReaderTimeoutMs?: number;
   /** How long a client's hello may take, from its first byte. Default: 5,000 ms; from 1 to 2,147,483,647. */
   readonly helloTimeoutMs?: number;
+  /** How long a frame that has begun may stand still (less than 64 KiB of it come) before the connection is cut; 0 is for ever. Default: 30,000 ms; from 0 to 2,147,483,647. */
+  readonly partialFrameTimeoutMs?: number;
   /** How long a server that is there already may take to say who it is, and that it leaves; silence counts as alive. Default: 1,000 ms; from 1 to 2,147,483,647. */
   readonly probeTimeoutMs?: number;
   /** How long others who bind, replace or remove the same socket file are waited for. Default: 10,000 ms; from 1 to 2,147,483,647. */

@@ -37,15 +37,18 @@ function readAs<Meaning>(
   const whole: Message[] = [];
   let code: string | undefined;
   try {
+    let before = Buffer.alloc(0);
     for (const chunk of chunks) {
-      // A copy that is spoiled afterwards, as a socket's chunk may be: nothing may be kept of it.
+      // A copy that is spoiled once the next one was read: nothing may be kept of it for longer.
       const lent = Buffer.from(chunk);
       try {
         dialect.decode(lent, (message) => whole.push(message));
       } finally {
-        lent.fill(0xee);
+        before.fill(0xee);
+        before = lent;
       }
     }
+    before.fill(0xee);
     dialect.end((message) => whole.push(message));
   } catch (error) {
     if (!(error instanceof thrown)) throw error;

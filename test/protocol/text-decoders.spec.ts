@@ -125,12 +125,15 @@ describe('a length that counts UTF-16 units', () => {
   });
 });
 
+/** Of all pieces together. */
+const MAX_KEPT_BYTES = 40 * 400;
+
 describe('bytes that are kept', () => {
   it('are all there, in order, in room of at most twice as many', () => {
     const pieces = fc.array(fc.uint8Array({ maxLength: 400 }), { maxLength: 40 });
     fc.assert(
       fc.property(pieces, fc.nat(20), (each, before) => {
-        const kept = new KeptBytes();
+        const kept = new KeptBytes(MAX_KEPT_BYTES);
         for (const piece of each) {
           const chunk = Buffer.concat([Buffer.alloc(before), piece, Buffer.alloc(3)]);
           kept.append(chunk, before, before + piece.length);
@@ -149,7 +152,7 @@ describe('bytes that are kept', () => {
   });
 
   it('that were taken are not written over by those that come next', () => {
-    const kept = new KeptBytes();
+    const kept = new KeptBytes(100);
     kept.append(Buffer.from('first'), 0, 5);
     const first = kept.take();
     kept.append(Buffer.from('other'), 0, 5);

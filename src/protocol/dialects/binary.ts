@@ -26,6 +26,10 @@ export class BinaryDialect implements Dialect {
     this.#maxFrameBytes = maxFrameBytes;
   }
 
+  get unfinishedBytes(): number {
+    return this.#decoder.unfinishedBytes;
+  }
+
   get pendingBytes(): number {
     return this.#encoder.pendingBytes;
   }

@@ -26,7 +26,7 @@ export interface Dialect {
   /**
    * Reads a chunk and hands over each whole message before the next one is read.
    *
-   * @param chunk belongs to the socket: nothing of it is kept once this returns, but for what was copied.
+   * @param chunk belongs to the dialect until the next one comes: the end of it may be kept where it lies.
    * @throws UdsError: the connection can't go on. A ProtocolError, or what the server said why it ends.
    */
   decode(chunk: Buffer, receive: (message: Message) => void): void;
@@ -43,6 +43,9 @@ export interface Dialect {
 
   /** Packs why the connection ends, for a peer of a server, where the dialect has a form for that. */
   encodeLastWord(error: UdsError): void;
+
+  /** Room that a frame which has begun and not ended takes, or may come to take; 0 between frames. */
+  readonly unfinishedBytes: number;
 
   readonly pendingBytes: number;
   readonly pendingFrames: number;

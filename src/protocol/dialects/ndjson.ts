@@ -36,6 +36,10 @@ export class NdjsonDialect implements Dialect {
     this.#packer = new TextPacker(maxFrameBytes);
   }
 
+  get unfinishedBytes(): number {
+    return this.#lines.unfinishedBytes;
+  }
+
   get pendingBytes(): number {
     return this.#packer.pendingBytes;
   }

@@ -28,6 +28,10 @@ export class NestJsonDialect implements Dialect {
     this.#packer = new TextPacker(maxFrameBytes);
   }
 
+  get unfinishedBytes(): number {
+    return this.#texts.unfinishedBytes;
+  }
+
   get pendingBytes(): number {
     return this.#packer.pendingBytes;
   }

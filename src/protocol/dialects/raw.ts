@@ -12,6 +12,8 @@ abstract class RawBytes {
   readonly isBare = true;
   readonly mayStopReading = false;
   readonly hasPackets = false;
+  /** Each chunk is whole. */
+  readonly unfinishedBytes = 0;
   pendingBytes = 0;
   #chunks: Buffer[] = [];
 

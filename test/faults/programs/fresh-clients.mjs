@@ -16,6 +16,7 @@ const connectionSettings = {
   maxBufferedBytes: 65_536,
   streamCreditBytes: 65_536,
   helloTimeoutMs: LIMIT_MS,
+  partialFrameTimeoutMs: 0,
   closeTimeoutMs: LIMIT_MS,
   heartbeatIntervalMs: 0,
   heartbeatTimeoutMs: 1,

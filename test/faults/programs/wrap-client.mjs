@@ -19,6 +19,7 @@ const channelSettings = {
   maxEvents: 16,
   maxMetadataBytes: 0,
   helloTimeoutMs: 5000,
+  partialFrameTimeoutMs: 0,
   slowReaderTimeoutMs: 0,
 };
 const channel = new Channel(channelSettings, { connected: () => undefined, disconnected: () => undefined });

@@ -1,0 +1,155 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
+import { lastValueFrom } from 'rxjs';
+import { clientOf, type Served, serve } from '../support/nest.js';
+import { rawCall } from '../support/raw-frames.js';
+import { RawPeer } from '../support/raw-peer.js';
+import { TextPeer } from '../support/text-peer.js';
+import { Gate, turns, until } from '../support/wait.js';
+
+const KIB = 1024;
+const MIB = KIB ** 2;
+const RESPONSE = 5;
+
+let gate = new Gate();
+let begun = 0;
+
+beforeEach(() => {
+  gate = new Gate();
+  begun = 0;
+});
+
+@Controller()
+class Work {
+  @MessagePattern('length')
+  lengthOf(data: Uint8Array): number {
+    return data.length;
+  }
+
+  @MessagePattern('echo')
+  echo(data: unknown): unknown {
+    return data;
+  }
+
+  @MessagePattern('gated')
+  async gated(data: Uint8Array): Promise<number> {
+    begun += 1;
+    await gate.opened;
+    return data.length;
+  }
+
+  @EventPattern('noted')
+  async noted(data: Uint8Array): Promise<void> {
+    begun += data.length > 0 ? 1 : 0;
+    await gate.opened;
+  }
+}
+
+/** A server of one MiB, and its ends of the connections in the order in which they came. */
+async function serving(): Promise<Served & { sockets: Socket[] }> {
+  const served = await serve([Work], { maxFrameBytes: MIB, maxTotalBufferedBytes: MIB });
+  const sockets: Socket[] = [];
+  served.server.on('connection', (socket: Socket) => sockets.push(socket));
+  return { ...served, sockets };
+}
+
+const frame = (id: number, bytes: number, pattern = 'length'): Buffer =>
+  rawCall({ id, pattern, kind: 3, payload: Buffer.alloc(bytes) });
+
+/** A peer that has sent the beginning of a frame of so many bytes, and the server has read it. */
+async function begin(path: string, sockets: Socket[], bytes: number): Promise<RawPeer> {
+  const peer = await RawPeer.greeted(path);
+  const socket = sockets.at(-1)!;
+  const before = socket.bytesRead;
+  peer.send(frame(1, bytes).subarray(0, 1000));
+  await until(() => socket.bytesRead - before === 1000, 'the beginning was read');
+  return peer;
+}
+
+describe('frames that need more room than there is', () => {
+  it('wait for it, and are all taken in the end', async () => {
+    const { path } = await serving();
+    const clients = Array.from({ length: 8 }, () => clientOf(path));
+    const calls = clients.flatMap((client) =>
+      Array.from({ length: 4 }, () => lastValueFrom(client.send<number>('length', Buffer.alloc(900 * KIB)))),
+    );
+    expect(await Promise.all(calls)).toEqual(calls.map(() => 900 * KIB));
+  });
+
+  it('are not read meanwhile, in the order in which they came, while shorter ones are', async () => {
+    const { path, sockets } = await serving();
+    const holder = await begin(path, sockets, 800 * KIB);
+    const second = await begin(path, sockets, 700 * KIB);
+    const third = await begin(path, sockets, 600 * KIB);
+    second.send(frame(1, 700 * KIB).subarray(1000));
+    third.send(frame(1, 600 * KIB).subarray(1000));
+    const short = await RawPeer.greeted(path);
+    short.send(frame(1, 10 * KIB));
+    await short.frame(RESPONSE, 1);
+    expect(sockets.map((socket) => socket.isPaused())).toEqual([false, true, true, false]);
+    expect(sockets.slice(1, 3).map((socket) => socket.bytesRead < 100 * KIB)).toEqual([true, true]);
+    holder.send(frame(1, 800 * KIB).subarray(1000));
+    for (const peer of [holder, second, third]) await peer.frame(RESPONSE, 1);
+  });
+
+  it('have the room of one whose peer has gone', async () => {
+    const { path, sockets } = await serving();
+    const holder = await begin(path, sockets, 800 * KIB);
+    const second = await begin(path, sockets, 700 * KIB);
+    second.send(frame(1, 700 * KIB).subarray(1000));
+    await turns();
+    expect(sockets[1]?.isPaused()).toBe(true);
+    holder.socket.destroy();
+    await second.frame(RESPONSE, 1);
+  });
+
+  it('are lines too, whose length nobody has told', async () => {
+    const { path, sockets } = await serving();
+    const line = `${JSON.stringify({ id: 1, pattern: 'echo', data: 'x'.repeat(300 * KIB) })}\n`;
+    const holder = await TextPeer.to(path);
+    holder.socket.write(line.slice(0, 200 * KIB));
+    await until(() => sockets[0]?.bytesRead === 200 * KIB, 'it was read');
+    const second = await TextPeer.to(path);
+    second.socket.write(line);
+    await until(() => sockets[1]?.isPaused() === true, 'the second one waits');
+    holder.socket.write(line.slice(200 * KIB));
+    expect(await holder.linesCome(1)).toHaveLength(1);
+    expect(await second.linesCome(1)).toHaveLength(1);
+  });
+});
+
+describe('one connection that has much under way', () => {
+  it('is not read on while it holds more than is free, and others are', async () => {
+    const { path, sockets } = await serving();
+    const hoarder = await RawPeer.greeted(path);
+    const calls = Array.from({ length: 12 }, (_, at) => frame(at + 1, 100 * KIB, 'gated'));
+    hoarder.send(...calls);
+    await until(() => sockets[0]?.isPaused() === true, 'the hoarder waits');
+    expect(begun).toBeLessThan(9);
+    const other = await RawPeer.greeted(path);
+    other.send(frame(1, 200 * KIB));
+    await other.frame(RESPONSE, 1);
+    gate.open();
+    await hoarder.frame(RESPONSE, 12);
+    expect(sockets[0]?.isPaused()).toBe(false);
+  });
+
+  it('holds it still when its peer has gone and its events run on', async () => {
+    const { path, sockets } = await serving();
+    const gone = await RawPeer.greeted(path);
+    for (let count = 0; count < 6; count += 1) {
+      gone.send(rawCall({ pattern: 'noted', kind: 3, payload: Buffer.alloc(80 * KIB) }));
+      await until(() => begun === count + 1, 'the event began');
+    }
+    gone.socket.destroy();
+    await until(() => sockets[0]?.closed === true, 'the server knows that it has gone');
+    const next = await RawPeer.greeted(path);
+    next.send(frame(1, 300 * KIB, 'gated'), frame(2, 1));
+    await until(() => sockets[1]?.isPaused() === true, 'the next one waits');
+    gate.open();
+    await next.frame(RESPONSE, 2);
+  });
+});

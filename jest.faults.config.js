@@ -1,13 +1,9 @@
-import config from './jest.config.js';
+import { faults } from './jest.config.js';
 
-/** Faults: `npm run test:faults`. One worker, since the rows measure what a machine under load would blur. */
+/** The whole table of faults: `npm run test:faults`. */
 /** @type {import('jest').Config} */
 export default {
-  ...config,
-  testMatch: ['<rootDir>/test/faults/**/*.spec.ts'],
-  // jest.config.js leaves these files out
-  testPathIgnorePatterns: ['/node_modules/'],
-  testTimeout: 180_000,
+  ...faults,
   maxWorkers: 1,
-  reporters: ['default', './test/faults/support/fault-reporter.js'],
+  reporters: ['default', ['./test/faults/support/fault-reporter.js', { rows: 'all' }]],
 };

@@ -16,6 +16,7 @@ const COPIED = [
   'package.json',
   'jest.config.js',
   'jest.faults.config.js',
+  'jest.soak.config.js',
   'tsconfig.json',
   'tsconfig.build.json',
   'nest-cli.json',

@@ -174,7 +174,7 @@ export const ownership = [
       file: 'src/net/path-lock.ts',
       from: "else if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST') throw error;\n      return false;",
       to: "else if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST') throw error;\n      return errno !== 'ENOENT';",
-      spec: 'test/faults/starters.spec.ts',
+      spec: 'test/faults/starters.soak.spec.ts',
       row: '8 servers started at once on a stale path, 50 rounds, with random kills in half of them',
     },
     {
@@ -191,7 +191,7 @@ export const ownership = [
       file: 'src/protocol/session.ts',
       from: "const heardEnough = this.#hasHeardGoAway || this.settings.role === 'client' || !this.#hasHello;",
       to: 'const heardEnough = this.#hasHeardGoAway || this.settings.pid > 0 || !this.#hasHello;',
-      spec: 'test/faults/rolling-restarts.spec.ts',
+      spec: 'test/faults/rolling-restarts.soak.spec.ts',
       row: '20 rolling restarts under steady load (two clients, 64 in flight each, events too)',
     },
     {

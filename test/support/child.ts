@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { afterThisTest } from './cleanup.js';
 
-/** Far above what any process here takes, on a machine that is busy with other things too. */
+/** Far above what almost any process here takes, on a machine that is busy with other things too. */
 const LIMIT_MS = 60_000;
 
 interface ChildOptions {
@@ -15,6 +15,8 @@ interface ChildOptions {
   readonly ownGroup?: boolean;
   /** A standard input that the test writes; without it there is none. */
   readonly hasInput?: boolean;
+  /** How long it may live, where that is more than a minute. */
+  readonly limitMs?: number;
 }
 
 type StartedProcess = ChildProcess & {
@@ -33,7 +35,7 @@ export class Child {
   #end: number | string | undefined;
 
   constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
-    const { cwd, env = {}, ownGroup = false, hasInput = false } = options;
+    const { cwd, env = {}, ownGroup = false, hasInput = false, limitMs = LIMIT_MS } = options;
     this.#process = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
@@ -49,7 +51,7 @@ export class Child {
     });
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.#process.on('close', (code, signal) => (this.#end = code ?? signal ?? undefined));
-    this.#closed = once(this.#process, 'close', { signal: AbortSignal.timeout(LIMIT_MS) });
+    this.#closed = once(this.#process, 'close', { signal: AbortSignal.timeout(limitMs) });
     this.#closed.catch(() => undefined);
     afterThisTest(async () => {
       // A group may outlive its first process.

@@ -15,9 +15,13 @@ import { Scene } from './scene.js';
  * 4. What the two books can't say goes to `scene.row`: `add` for counts, `complain` for what is no count. What is not
  *    counted, `expect`.
  * 5. No call is made again by the test. Wait for what is said or written, with a limit (`Child.says`, `until`), and never
- *    for time to pass. A Child must not live for longer than a minute: long rows go in legs.
+ *    for time to pass. A Child must not live for longer than a minute: long rows go in legs, or say their `limitMs`.
+ * 6. `npm test` runs the row too, unless it is marked as `long` in expected-rows.js and its file is named *.soak.spec.ts.
+ *    Together the others may take three minutes.
  */
 
+/** Far above what almost any row takes. */
+const LIMIT_MS = 180_000;
 /** Characters of what a test failed with; Jest shows the whole. */
 const MAX_REASON = 200;
 
@@ -25,17 +29,20 @@ interface Promised {
   readonly promise: string;
   /** The codes with which calls may fail; none, where every call must be answered. */
   readonly codes?: readonly string[];
+  /** How long the row, and each of its processes, may take, where that is much. */
+  readonly limitMs?: number;
 }
 
 /** One row of the table of faults, and its test. */
 export function fault(name: string, promised: Promised, body: (scene: Scene) => Promise<void>): void {
   describe('nobody loses a call', () => {
     const title = `${name}: ${promised.promise}`;
-    it(title, async () => {
-      const row = new Row({ fault: name, title, codes: [], ...promised });
+    const { promise, codes = [], limitMs } = promised;
+    const run = async (): Promise<void> => {
+      const row = new Row({ fault: name, title, promise, codes });
       // Where the process itself dies, this is what is left of it.
       row.record();
-      const scene = new Scene(row);
+      const scene = new Scene(row, limitMs);
       try {
         await body(scene);
       } catch (error) {
@@ -46,7 +53,8 @@ export function fault(name: string, promised: Promised, body: (scene: Scene) => 
         row.end();
       }
       expect(row.complaints).toEqual([]);
-    });
+    };
+    it(title, run, limitMs ?? LIMIT_MS);
   });
 }
 

@@ -55,6 +55,11 @@ export class Row {
     };
   }
 
+  /** A code that the two books don't show, such as one with which a connection ended. */
+  addCode(code: string, count: number): void {
+    this.#codes.set(code, (this.#codes.get(code) ?? 0) + count);
+  }
+
   complain(what: string): void {
     this.#said.push(what);
   }
@@ -76,8 +81,7 @@ export class Row {
         ledger.count('mistaken') + countOf([...outcomes.values()], (times) => times > 1) + unasked.length,
     });
     for (const verb of ['failed', 'unsent'])
-      for (const [{ note } = { note: '-' }] of ledger.of(verb).values())
-        this.#codes.set(note, (this.#codes.get(note) ?? 0) + 1);
+      for (const [{ note } = { note: '-' }] of ledger.of(verb).values()) this.addCode(note, 1);
   }
 
   end(): void {

@@ -7,18 +7,24 @@ import { Book } from './book.js';
 import type { Row } from './row.js';
 
 /** A program that is killed leaves its socket file. A lock that somebody left fails the row. */
-const MAY_LEAVE = /^(app\.sock|journal|ledger)$/;
+const MAY_LEAVE = /^(app\.sock|raw\.sock|journal|ledger)$/;
 
 /** Where one fault takes place: a folder, a path, and what servers and clients write down. */
 export class Scene {
   readonly #folder = tempFolder({ mayLeave: MAY_LEAVE });
   readonly path = join(this.#folder, 'app.sock');
+  /** Of an endpoint for plain bytes, where the fault is about that too. */
+  readonly rawPath = join(this.#folder, 'raw.sock');
   /** What servers ran, and what of it came to which end. */
   readonly journal = new Book(join(this.#folder, 'journal'));
   /** What clients asked for, and what they were told. */
   readonly ledger = new Book(join(this.#folder, 'ledger'));
 
-  constructor(readonly row: Row) {}
+  /** @param limitMs how long its processes may live; undefined is what they always may. */
+  constructor(
+    readonly row: Row,
+    private readonly limitMs?: number,
+  ) {}
 
   /** A server of the path that has started, and does not listen before it is told to. */
   startServer(options: Partial<UdsServerSettings> = {}): Child {
@@ -53,6 +59,10 @@ export class Scene {
 
   #start(program: string, settings: Readonly<Record<string, unknown>>): Child {
     const file = join(import.meta.dirname, '..', 'programs', `${program}.mjs`);
-    return startNode([file, JSON.stringify(settings)], { hasInput: true });
+    const { limitMs } = this;
+    return startNode([file, JSON.stringify(settings)], {
+      hasInput: true,
+      ...(limitMs !== undefined && { limitMs }),
+    });
   }
 }

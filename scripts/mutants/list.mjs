@@ -10,6 +10,7 @@ import { ownership } from './ownership.mjs';
 import { parity } from './parity.mjs';
 import { promises } from './promises.mjs';
 import { protocol } from './protocol.mjs';
+import { soak } from './soak.mjs';
 import { streams } from './streams.mjs';
 import { transport } from './transport.mjs';
 
@@ -29,6 +30,7 @@ export const mutants = [
   ...lifecycle,
   ...lifetime,
   ...ownership,
+  ...soak,
   ...streams,
   ...transport,
   ...around,

@@ -1,0 +1,31 @@
+import type { Child } from '../../support/child.js';
+import { until } from '../../support/wait.js';
+
+/** What a program says of itself when it is told `vitals`; see programs/vitals.mjs. */
+export interface Vitals {
+  readonly heapBytes: number;
+  readonly descriptors: number;
+  /** Node's names of what keeps it open. */
+  readonly resources: string;
+  readonly listeners: number;
+}
+
+/** Of vital-server.mjs. */
+export interface ServerVitals extends Vitals {
+  readonly connections: number;
+  readonly callsInFlight: number;
+  readonly sockets: number;
+  /** What was logged, by code. */
+  readonly codes: Readonly<Record<string, number>>;
+  /** Lines without a code. */
+  readonly others: readonly string[];
+}
+
+export async function vitalsOf<T extends Vitals = ServerVitals>(program: Child): Promise<T> {
+  const linesOf = (): string[] =>
+    program.stdout.split('\n').filter((line) => line.startsWith('{"heapBytes"'));
+  const before = linesOf().length;
+  program.write('vitals\n');
+  await until(() => linesOf().length > before && program.stdout.endsWith('\n'), 'it says what it holds');
+  return JSON.parse(linesOf().at(-1) ?? '') as T;
+}

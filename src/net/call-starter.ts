@@ -31,14 +31,14 @@ export class CallStarter {
   /** What one throws is thrown on once the others have started. */
   #startAll(): void {
     const failures: unknown[] = [];
-    for (const call of this.#calls) {
+    // Out of the list first: a call that ends while it starts lets the socket be read on only where none is held.
+    for (const call of this.#calls.splice(0)) {
       try {
         this.run(call);
       } catch (error) {
         failures.push(error);
       }
     }
-    this.#calls.length = 0;
     // Nothing here may throw. If something does all the same, the calls behind it do not pay for it.
     if (failures.length > 0) throw failures[0];
   }

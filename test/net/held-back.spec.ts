@@ -71,6 +71,16 @@ const DIALECTS: [string, Write][] = [
 const numbers = Array.from({ length: COUNT }, (_, n) => n);
 
 describe.each(DIALECTS)('a peer of %s that knows no limits', (dialect, write) => {
+  it('sends thousands of requests that end as they start: each is answered, and it is read on', async () => {
+    const { path } = await serve([Work]);
+    gate.open();
+    const peer = await TextPeer.to(path);
+    const calls = Array.from({ length: 6000 }, (_, n) => write({ id: `${n}`, pattern: 'nobody' }));
+    peer.send(calls.join(''), write({ id: 'last', pattern: 'work', data: { n: 1 } }));
+    await until(() => peer.text.includes('"last"'), 'the last one was answered');
+    expect(peer.text.match(/no matching message handler/g)).toHaveLength(6000);
+  });
+
   it('sends more requests than may be in flight: it is held back, all run in order, and none is refused', async () => {
     const served = await serve([Work], { maxInFlight: LIMIT });
     const { peer, socket } = await TextPeer.accepted(served);

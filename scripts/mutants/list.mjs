@@ -11,6 +11,7 @@ import { parity } from './parity.mjs';
 import { promises } from './promises.mjs';
 import { protocol } from './protocol.mjs';
 import { soak } from './soak.mjs';
+import { secure } from './secure.mjs';
 import { streams } from './streams.mjs';
 import { transport } from './transport.mjs';
 
@@ -35,4 +36,5 @@ export const mutants = [
   ...transport,
   ...around,
   ...dialects,
+  ...secure,
 ];

@@ -153,14 +153,14 @@ export const parity = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'a message for nobody is logged',
     file: 'src/transport/uds.server.ts',
-    from: '      this.#troubled(error, connection);\n      incoming.refuse(call, error);',
+    from: '      this.#log.troubled(error, connection);\n      incoming.refuse(call, error);',
     to: '      incoming.refuse(call, error);',
     name: 'payloads exception: a message that nobody handles',
   },
   {
     says: 'a long pattern is cut in the log',
-    file: 'src/transport/uds.show.ts',
-    from: 'text.length <= 100 ?',
+    file: 'src/protocol/quote.ts',
+    from: 'text.length <= MAX_QUOTED_LENGTH ?',
     to: 'text.length <= 100000 ?',
     name: 'a pattern of 1,000 characters',
   },

@@ -2,6 +2,7 @@ import { lstat, mkdtemp, readdir, rename, rm, rmdir, unlink } from 'node:fs/prom
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { errorOf, type UdsError } from '../protocol/errors.js';
+import { quote } from '../protocol/quote.js';
 import { errnoOf, listenError } from './listen-errors.js';
 
 /**
@@ -166,7 +167,7 @@ class Claim implements PathLock {
 async function waitForHolder(lock: string, endsAtMs: number): Promise<void> {
   const entries = await entriesOf(lock);
   const foreign = entries.find(({ name, isSocket }) => !isSocket || !NAMES.some((known) => known.test(name)));
-  if (foreign !== undefined) throw brokenLock(lock, `holds ${foreign.name}`);
+  if (foreign !== undefined) throw brokenLock(lock, `holds ${quote(foreign.name)}`);
   for (const { path } of entries.filter(({ name }) => CLAIM_NAME.test(name))) {
     if ((await ask(path, endsAtMs - performance.now())) !== 'dead') return;
   }

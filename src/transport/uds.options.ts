@@ -82,6 +82,10 @@ export interface UdsServerSettings extends UdsSharedOptions {
   readonly fileCheckIntervalMs?: number;
   /** How long a closing server waits for the first word of who has connected and said nothing. Default: 500 ms; from 0 to 2,147,483,647. */
   readonly silentDrainMs?: number;
+  /** Lines of log of one code within logWindowMs; those behind them are counted, and told in one line. Default: 20; from 1 to 1,000,000. */
+  readonly maxLogLinesPerCode?: number;
+  /** How long lines of log of one code are counted before the first ones are written in full again. Default: 10,000 ms; from 1 to 2,147,483,647. */
+  readonly logWindowMs?: number;
   /** What to do where a live server has the socket file: fail with ADDRESS_IN_USE, or take its place; it then finishes what it has and closes. Default: refuse. */
   readonly onLive?: OnLive;
   /** What to do where the socket file is gone while the server lives: say so, or make it anew too. Default: warn. */

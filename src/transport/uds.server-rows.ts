@@ -168,4 +168,22 @@ export const SERVER_OPTION_ROWS = [
     max: MAX_TIMEOUT_MS,
     says: 'How long a closing server waits for the first word of who has connected and said nothing.',
   },
+  {
+    name: 'maxLogLinesPerCode',
+    side: 'server',
+    default: 20,
+    unit: 'count',
+    min: 1,
+    max: 1_000_000,
+    says: 'Lines of log of one code within logWindowMs; those behind them are counted, and told in one line.',
+  },
+  {
+    name: 'logWindowMs',
+    side: 'server',
+    default: 10_000,
+    unit: 'ms',
+    min: 1,
+    max: MAX_TIMEOUT_MS,
+    says: 'How long lines of log of one code are counted before the first ones are written in full again.',
+  },
 ] as const satisfies readonly OptionRow[];

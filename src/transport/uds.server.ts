@@ -6,9 +6,10 @@ import { NO_EVENT_HANDLER, NO_MESSAGE_HANDLER } from '@nestjs/microservices/cons
 import type { Connection } from '../net/connection.js';
 import { Listener } from '../net/listener.js';
 import type { IncomingCall } from '../protocol/call.js';
-import { errorOf, type UdsError } from '../protocol/errors.js';
+import { errorOf } from '../protocol/errors.js';
 import { FLOOR_FRAME_BYTES } from '../protocol/hello.js';
 import type { Metadata } from '../protocol/payload-codec.js';
+import { quote } from '../protocol/quote.js';
 import { Answer } from './uds.answer.js';
 import { UDS_TRANSPORT } from './uds.constants.js';
 import { UdsContext, type UdsStats } from './uds.context.js';
@@ -19,7 +20,7 @@ import { type ResolvedServerOptions, resolveServerOptions, type UdsServerOptions
 import { RequestReader } from './uds.request-reader.js';
 import { patternOfText } from './uds.pattern.js';
 import { Reply, type ReplySettings } from './uds.reply.js';
-import { quote } from './uds.show.js';
+import { TroubleLog } from './uds.trouble-log.js';
 
 /** Spellings of patterns whose handler is remembered; further ones are looked up each time. */
 const MAX_REMEMBERED_PATTERNS = 1024;
@@ -38,6 +39,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   override readonly transportId = UDS_TRANSPORT;
   protected override readonly logger = new Logger(UdsServer.name);
   readonly #options: ResolvedServerOptions;
+  readonly #log: TroubleLog;
   readonly #replySettings: ReplySettings;
   /** Of dialects in which no packets travel. */
   readonly #bareReplySettings: ReplySettings;
@@ -54,6 +56,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   constructor(options: UdsServerOptions) {
     super();
     this.#options = resolveServerOptions(options);
+    this.#log = new TroubleLog(this.logger, this.#options);
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
     this.#requests = new RequestReader(this.deserializer, (pattern) => this.getPatternAsString(pattern));
@@ -61,7 +64,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     this.#replySettings = {
       maxStreamBufferBytes: this.#options.maxStreamBufferBytes,
       serializer: options.serializer && this.serializer,
-      troubled: (error, call) => this.#troubled(error, undefined, call.pattern),
+      troubled: (error, call) => this.#log.troubled(error, undefined, call.pattern),
       mapError: mapUnfilteredError,
     };
     this.#bareReplySettings = { ...this.#replySettings, serializer: undefined };
@@ -94,6 +97,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     this.#subscriptions.clear();
     if (listener === undefined) return;
     await listener.close();
+    this.#log.flush();
     // Whoever listened again meanwhile has another listener.
     if (this.#listener !== listener) return;
     this.#listener = undefined;
@@ -124,9 +128,14 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       try {
         hook(transport, context);
       } catch (error) {
-        this.handleError(error as string);
+        this.handleError(error);
       }
     });
+  }
+
+  /** Nest's way to log what nobody can be told. */
+  protected override handleError(error: unknown): void {
+    this.#log.failed(error);
   }
 
   override addHandler(...handler: Parameters<Server['addHandler']>): void {
@@ -153,7 +162,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
         // Each call in an asynchronous context of its own: what one enters must not reach the next.
         called: (connection, call) =>
           new AsyncResource('UdsCall').runInAsyncScope(() => this.#called(connection, call)),
-        troubled: (error, connection) => this.#troubled(error, connection),
+        troubled: (error, connection) => this.#log.troubled(error, connection),
         takenOver: () => this.#takenOver(),
       },
     );
@@ -163,17 +172,8 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
 
   #takenOver(): void {
     this.logger.log('Another process has the socket file now: finishing what runs here.');
-    this.#subscriptions.tellTakeover((error) => this.handleError(error as string));
+    this.#subscriptions.tellTakeover((error) => this.handleError(error));
     void this.close();
-  }
-
-  /** One line of log; what the peer chose is quoted, so that it can't forge lines. */
-  #troubled(error: UdsError, connection: Connection | undefined, pattern?: string): void {
-    const peer = connection?.session.peer;
-    const who = peer === undefined ? '' : ` (client ${quote(peer.name)}, pid ${peer.pid})`;
-    const line = `${error.code}: ${error.message}${pattern === undefined ? '' : ` (pattern ${quote(pattern)})`}${who}`;
-    // A client that leaves with calls in flight is its own affair; what broke a rule is worth a look.
-    this.logger[error.code === 'CONNECTION_LOST' ? 'debug' : 'warn'](line);
   }
 
   #called(connection: Connection, call: IncomingCall): void {
@@ -190,7 +190,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       },
       () => {
         const error = errorOf('BAD_PAYLOAD', 'The deserializer of the server could not read the call.');
-        this.#troubled(error, connection);
+        this.#log.troubled(error, connection);
         if (call.isEvent) connection.session.incoming.finish(call);
         else connection.session.incoming.refuse(call, error);
       },
@@ -219,7 +219,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       });
     } else if (handler === null) {
       const error = errorOf('NO_HANDLER', `${NO_MESSAGE_HANDLER} (pattern ${quote(pattern)})`);
-      this.#troubled(error, connection);
+      this.#log.troubled(error, connection);
       incoming.refuse(call, error);
     } else {
       const settings = connection.hasPackets ? this.#replySettings : this.#bareReplySettings;
@@ -255,10 +255,10 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     context: UdsContext,
   ): Promise<void> {
     if (handler === null) {
-      this.logger.error(NO_EVENT_HANDLER`${quote(pattern)}`);
+      this.#log.noEventHandler(NO_EVENT_HANDLER`${quote(pattern)}`);
       return Promise.resolve();
     }
-    const log = (error: unknown): void => this.handleError(error as string);
+    const log = (error: unknown): void => this.handleError(error);
     return new Promise((resolve) => {
       const run = async (runEndHook: () => void): Promise<void> => {
         await runEvent(() => handler(data, context), log);
@@ -283,7 +283,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   ): void {
     let isRunning = false;
     const failed = (error: unknown): void => {
-      if (isRunning) this.handleError(error as string);
+      if (isRunning) this.handleError(error);
       else broken(error);
     };
     const start = (): unknown =>

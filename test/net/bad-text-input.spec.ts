@@ -146,7 +146,7 @@ describe('a line of ndjson that can not be read is answered, with one line of lo
     ['bad metadata', '{"pattern":"noted","metadata":[]}', false],
     ['a pattern that nobody handles', '{"pattern":"nobody\\nERROR forged"}', false],
   ])('an event with %s is dropped', async (_what, event) => {
-    const { path, log } = await serve([Answers], { maxEvents: 16 });
+    const { path, log } = await serve([Answers], { maxEvents: 16, maxLogLinesPerCode: 100 });
     const peer = await TextPeer.to(path);
     peer.send(`${event}\n`.repeat(40), BEHIND);
     await until(() => peer.text.includes('before'), 'what stands behind them was answered');

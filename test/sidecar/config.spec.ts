@@ -42,6 +42,8 @@ describe('the environment', () => {
         lockTimeoutMs: 10_000,
         fileCheckIntervalMs: 2000,
         silentDrainMs: 500,
+        maxLogLinesPerCode: 20,
+        logWindowMs: 10_000,
         heartbeatIntervalMs: 15_000,
         heartbeatTimeoutMs: 45_000,
         onLive: 'refuse',

@@ -144,6 +144,7 @@ export class Endpoint {
       this.server,
       { ...this.settings, lockTimeoutMs, path, mode },
       assertReplaceable,
+      (error) => this.owner.troubled(error),
     );
   }
 

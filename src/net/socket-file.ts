@@ -1,9 +1,13 @@
-import { chmod, chown, lstat, rename, unlink } from 'node:fs/promises';
+import { chmod, lchown, lstat, rename, unlink } from 'node:fs/promises';
 import type { Server } from 'node:net';
-import { errorOf } from '../protocol/errors.js';
+import { errorOf, type UdsError } from '../protocol/errors.js';
 import { errnoOf, listenError } from './listen-errors.js';
+import { openDirectoryOf } from './open-directory.js';
 import { LOCK_SUFFIX_BYTES, lockPath, type PathLock } from './path-lock.js';
 import { assertPathFits } from './socket-path.js';
+
+/** What to do where everybody may put another file in the place of the socket file. */
+export type OnOpenDirectory = 'refuse' | 'warn';
 
 export interface SocketFileSettings {
   readonly path: string;
@@ -14,6 +18,7 @@ export interface SocketFileSettings {
   readonly backlog: number;
   /** How long others who bind, replace or remove the same file are waited for. */
   readonly lockTimeoutMs: number;
+  readonly onOpenDirectory: OnOpenDirectory;
 }
 
 /** A file that was published: still there, gone, or another one has its name. */
@@ -24,16 +29,22 @@ export type FileState = 'ours' | 'gone' | 'replaced';
  * owner and mode, and nobody else can bind or remove the file meanwhile.
  *
  * @param assertReplaceable is asked of a socket that is there already; it throws where that must stay.
- * @throws PATH_TOO_LONG, NOT_A_SOCKET, OWNER_NOT_ALLOWED, LOCK_TIMEOUT, LOCK_BROKEN, DIRECTORY_MISSING, PERMISSION_DENIED,
+ * @param warn is told what is a risk and no reason to fail.
+ * @throws PATH_TOO_LONG, OPEN_DIRECTORY, NOT_A_SOCKET, OWNER_NOT_ALLOWED, LOCK_TIMEOUT, LOCK_BROKEN, DIRECTORY_MISSING, PERMISSION_DENIED,
  * LISTEN_FAILED, and what `assertReplaceable` throws; nothing is left behind then.
  */
 export async function bindSocketFile(
   server: Server,
   settings: SocketFileSettings,
   assertReplaceable: (path: string) => Promise<void>,
+  warn: (error: UdsError) => void,
 ): Promise<BoundSocketFile> {
   const { path, lockTimeoutMs, backlog } = settings;
   assertPathFits(path, LOCK_SUFFIX_BYTES);
+  // Before anything is made there: what we made could be replaced as well.
+  const risk = await openDirectoryOf(path);
+  if (risk !== undefined && settings.onOpenDirectory === 'refuse') throw risk;
+  if (risk !== undefined) warn(risk);
   const lock = await lockPath(path, lockTimeoutMs);
   let isBound = false;
   try {
@@ -144,8 +155,8 @@ function listenOn(server: Server, path: string, backlog: number): Promise<void> 
 async function giveTo(bound: string, { uid, gid }: SocketFileSettings): Promise<void> {
   if (uid === undefined && gid === undefined) return;
   try {
-    // -1 leaves an owner as it is: chown(2).
-    await chown(bound, uid ?? -1, gid ?? -1);
+    // -1 leaves an owner as it is: chown(2). Never through a link: who could put one there must not choose what is given away.
+    await lchown(bound, uid ?? -1, gid ?? -1);
   } catch (error) {
     throw errorOf(
       'OWNER_NOT_ALLOWED',

@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   CLIENT_CLOSED: of('caller', false, false),
   PATH_TOO_LONG: of('caller', true, false),
   NOT_A_SOCKET: of('caller', true, false),
+  OPEN_DIRECTORY: of('caller', true, false),
   DIRECTORY_MISSING: of('caller', true, false),
   OWNER_NOT_ALLOWED: of('caller', true, false),
   LOCK_BROKEN: of('caller', true, false),

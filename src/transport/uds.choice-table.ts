@@ -18,4 +18,9 @@ export const CHOICE_TABLE = [
     choices: ['warn', 'recreate'],
     says: 'What to do where the socket file is gone while the server lives: say so, or make it anew too.',
   },
+  {
+    name: 'onOpenDirectory',
+    choices: ['refuse', 'warn'],
+    says: 'What to do where everybody may write a directory on the way to the socket file that is not sticky: fail with OPEN_DIRECTORY, or say so in the log.',
+  },
 ] as const satisfies readonly ChoiceRow[];

@@ -1,5 +1,6 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import type { EndpointPlace, OnGone, OnLive } from '../net/endpoint.js';
+import type { OnOpenDirectory } from '../net/socket-file.js';
 import { errorOf } from '../protocol/errors.js';
 import { CHOICE_TABLE } from './uds.choice-table.js';
 import { resolveEndpoints, type UdsEndpoint } from './uds.endpoints.js';
@@ -90,6 +91,8 @@ export interface UdsServerSettings extends UdsSharedOptions {
   readonly onLive?: OnLive;
   /** What to do where the socket file is gone while the server lives: say so, or make it anew too. Default: warn. */
   readonly onGone?: OnGone;
+  /** What to do where everybody may write a directory on the way to the socket file that is not sticky: fail with OPEN_DIRECTORY, or say so in the log. Default: refuse. */
+  readonly onOpenDirectory?: OnOpenDirectory;
 }
 
 /** What `new UdsClient` and `udsClient` take. */
@@ -132,6 +135,7 @@ export type ResolvedServerOptions = ResolvedShared &
     readonly endpoints: readonly EndpointPlace[];
     readonly onLive: OnLive;
     readonly onGone: OnGone;
+    readonly onOpenDirectory: OnOpenDirectory;
   };
 export type ResolvedClientOptions = ResolvedShared & NumbersOf<'client'> & { readonly path: string };
 

@@ -28,8 +28,8 @@ const MAX_REMEMBERED_PATTERNS = 1024;
 /**
  * Serves Nest's message and event handlers over a Unix domain socket.
  *
- * `listen` fails through Nest's callback with PATH_TOO_LONG, NOT_A_SOCKET, ADDRESS_IN_USE, TAKEOVER_REFUSED, LOCK_TIMEOUT,
- * LOCK_BROKEN, DIRECTORY_MISSING, PERMISSION_DENIED, OWNER_NOT_ALLOWED or LISTEN_FAILED.
+ * `listen` fails through Nest's callback with PATH_TOO_LONG, OPEN_DIRECTORY, NOT_A_SOCKET, ADDRESS_IN_USE, TAKEOVER_REFUSED,
+ * LOCK_TIMEOUT, LOCK_BROKEN, DIRECTORY_MISSING, PERMISSION_DENIED, OWNER_NOT_ALLOWED or LISTEN_FAILED.
  *
  * @example
  * const app = await NestFactory.createMicroservice(AppModule, { strategy: new UdsServer({ path: '/run/app/app.sock' }) });

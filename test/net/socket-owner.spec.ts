@@ -41,7 +41,7 @@ describe('the owner of the socket file', () => {
   });
 
   itAsRoot('can not be given away by anybody but root: OWNER_NOT_ALLOWED, and nothing is left', async () => {
-    const folder = openFolder(0o777);
+    const folder = openFolder(0o1777);
     const path = join(folder, 'app.sock');
     for (const asked of [{ uid: 7 }, { gid: 8 }]) {
       await expect(asNobody(() => listen({ path, ...asked }))).rejects.toMatchObject({
@@ -55,7 +55,7 @@ describe('the owner of the socket file', () => {
 
 describe('a group that somebody is in', () => {
   itAsRoot('may be given the file by anybody', async () => {
-    const path = join(openFolder(0o777), 'app.sock');
+    const path = join(openFolder(0o1777), 'app.sock');
     await asNobody(() => listen({ path, gid: NOBODY }));
     expect(lstatSync(path)).toMatchObject({ uid: NOBODY, gid: NOBODY });
   });
@@ -82,7 +82,7 @@ describe('somebody who may not', () => {
   });
 
   itAsRoot('connect to the socket that has the path: PERMISSION_DENIED, and its server goes on', async () => {
-    const path = join(openFolder(0o777), 'app.sock');
+    const path = join(openFolder(0o1777), 'app.sock');
     await listen({ path });
     const { ino } = lstatSync(path);
     await expect(asNobody(() => listen({ path }))).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });

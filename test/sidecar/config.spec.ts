@@ -48,6 +48,7 @@ describe('the environment', () => {
         heartbeatTimeoutMs: 45_000,
         onLive: 'refuse',
         onGone: 'warn',
+        onOpenDirectory: 'refuse',
       },
       log: { levels: ['fatal', 'error', 'warn', 'log'], format: 'text' },
     });

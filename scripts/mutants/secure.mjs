@@ -143,4 +143,27 @@ export const secure = [
       name: 'is a line of log',
     },
   ]),
+  ...group('test/net/links.spec.ts', [
+    {
+      says: 'the sweep does not follow a link',
+      file: 'src/net/path-lock.ts',
+      from: 'if (isDirectory && name.startsWith',
+      to: 'if (name.startsWith',
+      name: 'is not followed by the sweep',
+    },
+    {
+      says: 'the sweep takes nothing but the name of a starter',
+      file: 'src/net/path-lock.ts',
+      from: 'isSocket && name === claim &&',
+      to: 'isSocket &&',
+      name: 'of another name',
+    },
+    {
+      says: 'a link in the place of the socket file is not ours',
+      file: 'src/net/socket-file.ts',
+      from: "found.dev === this.dev && found.ino === this.ino ? 'ours' : 'replaced'",
+      to: "'ours'",
+      name: 'of a server that lives',
+    },
+  ]),
 ];

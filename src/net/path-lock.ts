@@ -126,8 +126,10 @@ class Claim implements PathLock {
     const folder = dirname(this.path);
     const prefix = `${basename(this.path)}${LOCK_SUFFIX}.`;
     // A directory that may be written and not read has nothing to be swept.
-    for (const { name, path } of await entriesOf(folder).catch(() => [])) {
-      if (name.startsWith(prefix) && CLAIM_NAME.test(name.slice(prefix.length))) await removeIfDead(path);
+    for (const { name, path, isDirectory } of await entriesOf(folder).catch(() => [])) {
+      const claim = name.slice(prefix.length);
+      // Never through a link: what lies where it leads is nobody's of ours.
+      if (isDirectory && name.startsWith(prefix) && CLAIM_NAME.test(claim)) await removeIfDead(path, claim);
     }
   }
 
@@ -176,9 +178,9 @@ async function waitForHolder(lock: string, endsAtMs: number): Promise<void> {
 }
 
 /** What a starter that died has left. One that lives and is robbed of its name starts over. */
-async function removeIfDead(directory: string): Promise<void> {
-  for (const { path, isSocket } of await entriesOf(directory).catch(() => [])) {
-    if (isSocket && (await ask(path, 0).catch(ignore)) === 'dead') await unlink(path).catch(ignore);
+async function removeIfDead(directory: string, claim: string): Promise<void> {
+  for (const { name, path, isSocket } of await entriesOf(directory).catch(() => [])) {
+    if (isSocket && name === claim && (await ask(path, 0).catch(ignore)) === 'dead') await unlink(path).catch(ignore);
   }
   await rmdir(directory).catch(ignore);
 }
@@ -216,6 +218,7 @@ interface Entry {
   readonly name: string;
   readonly path: string;
   readonly isSocket: boolean;
+  readonly isDirectory: boolean;
 }
 
 /** What is in a directory; nothing where it is gone. */
@@ -226,6 +229,7 @@ async function entriesOf(directory: string): Promise<Entry[]> {
       name: entry.name,
       path: join(directory, entry.name),
       isSocket: entry.isSocket(),
+      isDirectory: entry.isDirectory(),
     }));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];

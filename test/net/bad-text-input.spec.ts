@@ -231,8 +231,19 @@ describe('what is nested deeper than the stack of JSON.stringify', () => {
     await othersGoOn(all);
   });
 
+  it('ends its packet of nest-json alone', async () => {
+    const all = await served();
+    const peer = await TextPeer.to(all.path);
+    const text = `{"pattern":${deep},"data":1,"id":"1"}`;
+    peer.send(`${text.length}#${text}`).sendPackets({ pattern: 'echo', data: 'behind', id: '2' });
+    expect(await peer.packetsCome(2)).toEqual([
+      { err: { code: 'BAD_PAYLOAD', message: expect.any(String) }, isDisposed: true, id: '1' },
+      { response: 'behind', isDisposed: true, id: '2' },
+    ]);
+    await othersGoOn(all);
+  });
+
   it.each([
-    ['the pattern', 'pattern', deep],
     ['the id', 'id', deep],
     // What one stack can write another may not, so that the length is the limit.
     ['an id of less depth', 'id', '['.repeat(600) + ']'.repeat(600)],

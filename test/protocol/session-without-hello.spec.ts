@@ -155,14 +155,19 @@ describe('what can not be read', () => {
     expect(end.heardLines()).toMatchObject([{ id: 'x', error: { code: 'BAD_PAYLOAD' }, transport: true }]);
   });
 
-  it.each(['pattern', 'id'])(
-    'is a packet of nest-json whose %s is nested too deep: the connection ends',
-    (key) => {
-      const end = new TextServer(new NestJsonDialect(MIB));
-      const text = `{"${key}":${deep}}`;
-      expect(() => end.say(`${text.length}#${text}`)).toThrow(withCode('BAD_FRAME'));
-    },
-  );
+  it('is a packet of nest-json whose pattern is nested too deep: it is answered', () => {
+    const end = new TextServer(new NestJsonDialect(MIB));
+    const text = `{"id":"x","pattern":${deep}}`;
+    end.say(`${text.length}#${text}`);
+    expect(end.calls).toHaveLength(0);
+    expect(end.refusals).toEqual(['BAD_PAYLOAD']);
+  });
+
+  it('is a packet of nest-json whose id is nested too deep: no answer could name it, and the connection ends', () => {
+    const end = new TextServer(new NestJsonDialect(MIB));
+    const text = `{"id":${deep}}`;
+    expect(() => end.say(`${text.length}#${text}`)).toThrow(withCode('BAD_FRAME'));
+  });
 
   it('is no value that is nested as deep: it is an answer that can not be written', () => {
     const end = textServer().say(`{"id":"x","pattern":"echo","data":${deep}}\n`);

@@ -74,12 +74,12 @@ function callOf(text: string): Message {
   const { id, pattern = '', data, metadata } = packet;
   const message = new Message(id === undefined ? FrameType.EVENT : FrameType.REQUEST, 0);
   message.peerId = id;
-  message.pattern = typeof pattern === 'string' ? pattern : textOf(pattern);
   checkId(id);
   message.payload = data;
   message.credit = message.type === FrameType.REQUEST ? Infinity : 0;
   message.wireBytes = text.length;
   try {
+    message.pattern = typeof pattern === 'string' ? pattern : patternText(pattern);
     readMetadata(metadata, message);
   } catch (error) {
     message.fault = error as UdsError;
@@ -96,11 +96,20 @@ function checkId(id: unknown): void {
 }
 
 /** The JSON text of what JSON.parse gave, which may be nested deeper than the stack of JSON.stringify. @throws ProtocolError BAD_FRAME */
-function textOf(value: unknown): string {
+function textOf(id: unknown): string {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(id);
   } catch {
-    throw errorOf('BAD_FRAME', 'The pattern or the id of the packet is nested too deep.');
+    throw errorOf('BAD_FRAME', 'The id of the packet is nested too deep.');
+  }
+}
+
+/** @throws RemoteError BAD_PAYLOAD */
+function patternText(pattern: unknown): string {
+  try {
+    return JSON.stringify(pattern);
+  } catch {
+    throw errorOf('BAD_PAYLOAD', 'The packet can not be read: its pattern is nested too deep.');
   }
 }
 

@@ -122,7 +122,7 @@ export const net = [
     },
     {
       says: 'what a peer sends can not forge a line of log',
-      file: 'src/transport/uds.server.ts',
+      file: 'src/transport/uds.trouble-log.ts',
       from: '(client ${quote(peer.name)}, pid ${peer.pid})',
       to: '(client ${peer.name}, pid ${peer.pid})',
       name: 'forge',

@@ -36,15 +36,15 @@ export const ownership = [
     {
       says: 'what is no lock is left alone',
       file: 'src/net/path-lock.ts',
-      from: 'if (foreign !== undefined) throw brokenLock(lock, `holds ${foreign.name}`);',
+      from: 'if (foreign !== undefined) throw brokenLock(lock, `holds ${quote(foreign.name)}`);',
       to: '',
       name: 'LOCK_BROKEN',
     },
     {
       says: 'a living starter is not swept',
       file: 'src/net/path-lock.ts',
-      from: "if (isSocket && (await ask(path, 0).catch(ignore)) === 'dead') await",
-      to: 'if (isSocket) await',
+      from: "if (isSocket && name === claim && (await ask(path, 0).catch(ignore)) === 'dead')\n",
+      to: 'if (isSocket && name === claim)\n',
       name: 'a living starter is not',
     },
     {

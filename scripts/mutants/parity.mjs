@@ -195,8 +195,8 @@ export const parity = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'a pattern of an event is quoted in the log',
     file: 'src/transport/uds.server.ts',
-    from: 'this.logger.error(NO_EVENT_HANDLER`${quote(pattern)}`);',
-    to: 'this.logger.error(NO_EVENT_HANDLER`${pattern}`);',
+    from: 'this.#log.noEventHandler(NO_EVENT_HANDLER`${quote(pattern)}`);',
+    to: 'this.#log.noEventHandler(NO_EVENT_HANDLER`${pattern}`);',
     name: 'an event that nobody handles',
   },
   {

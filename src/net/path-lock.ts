@@ -180,7 +180,8 @@ async function waitForHolder(lock: string, endsAtMs: number): Promise<void> {
 /** What a starter that died has left. One that lives and is robbed of its name starts over. */
 async function removeIfDead(directory: string, claim: string): Promise<void> {
   for (const { name, path, isSocket } of await entriesOf(directory).catch(() => [])) {
-    if (isSocket && name === claim && (await ask(path, 0).catch(ignore)) === 'dead') await unlink(path).catch(ignore);
+    if (isSocket && name === claim && (await ask(path, 0).catch(ignore)) === 'dead')
+      await unlink(path).catch(ignore);
   }
   await rmdir(directory).catch(ignore);
 }

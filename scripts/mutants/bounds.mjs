@@ -1,4 +1,6 @@
 const group = (spec, mutants) => mutants.map((mutant) => ({ ...mutant, spec }));
+/** Rows of the fault suite, whose processes run dist. */
+const faults = (mutants) => mutants.map((mutant) => ({ ...mutant, builds: true }));
 
 /** What a peer can make a server hold, and for how long. */
 export const bounds = [
@@ -139,6 +141,48 @@ export const bounds = [
       from: 'this.#share.hold(0, this.sight.calls.heldBytes);',
       to: 'this.#share.hold(0, 0);',
       name: 'its events run on',
+    },
+  ]),
+  ...faults([
+    {
+      says: 'the slow-reader limit',
+      file: 'src/net/read-gate.ts',
+      from: '      else this.tooSlow(standstill(slowReaderTimeoutMs));\n',
+      to: '      else if (takenBefore < 0) this.tooSlow(standstill(slowReaderTimeoutMs));\n',
+      spec: 'test/faults/deaf-readers.spec.ts',
+      row: 'a reader that never reads, 10,000 requests, in each dialect',
+    },
+    {
+      says: 'the mark above which a connection is not read on',
+      file: 'src/net/read-gate.ts',
+      from: 'if (!dialect.mayStopReading) this.#isBacklogged = true;',
+      to: 'if (!dialect.mayStopReading) this.#isBacklogged = maxBufferedBytes < 0;',
+      spec: 'test/faults/deaf-readers.spec.ts',
+      row: 'a reader that never reads, 10,000 requests, in each dialect',
+    },
+    {
+      says: 'the partial-frame timeout',
+      file: 'src/net/frame-timer.ts',
+      from: '    if (wasHeldUp || !this.owner.isReading() || !standsStill()) {',
+      to: '    if (wasHeldUp || !this.owner.isReading() || standsStill()) {',
+      spec: 'test/faults/half-frames.spec.ts',
+      row: 'half a frame, then silence; one byte a second',
+    },
+    {
+      says: 'the limit of what all connections hold',
+      file: 'src/net/memory-budget.ts',
+      from: 'return this.maxBytes - this.#frameBytes - this.#usedBytes;',
+      to: 'return this.maxBytes + this.#frameBytes + this.#usedBytes;',
+      spec: 'test/faults/announced-frames.spec.ts',
+      row: '1,000 connections with a frame of the largest length announced and never sent',
+    },
+    {
+      says: 'silent connections go first',
+      file: 'src/net/connection-limit.ts',
+      from: '    this.#isLooking = true;\n',
+      to: '    if (this.#open.size > 0) return;\n    this.#isLooking = true;\n',
+      spec: 'test/faults/connect-flood.spec.ts',
+      row: 'a flood of connects past maxConnections and past the backlog',
     },
   ]),
 ];

@@ -80,7 +80,7 @@ const slowFromBytes: Deserializer<Buffer, Promise<never>> = {
 };
 
 type Codec = Pick<UdsServerOptions & UdsClientOptions, 'serializer' | 'deserializer'>;
-type ServerCodec = Codec & Pick<UdsServerOptions, 'maxEvents'>;
+type ServerCodec = Codec & Pick<UdsServerOptions, 'maxEvents' | 'maxLogLinesPerCode'>;
 
 async function both(
   codec: ServerCodec,
@@ -187,7 +187,7 @@ describe('a deserializer', () => {
       const deserializer: Deserializer<{ data: unknown }, never> = {
         deserialize: (packet) => (packet.data === 'bad' ? broken[how]!() : packet) as never,
       };
-      const { client, log } = await both({ deserializer, maxEvents: 16 }, {});
+      const { client, log } = await both({ deserializer, maxEvents: 16, maxLogLinesPerCode: 100 }, {});
       const calls = ['good', 'bad', 'good'].map((data) => lastValueFrom(client.send('echo', data)));
       // more often than events may be under way: each gives its credit back
       for (let count = 0; count < 20; count += 1) client.emit('noted', 'bad');

@@ -15,6 +15,10 @@ const ROWS = [
   "the socket file is deleted while serving; replaced by somebody else's",
   'ids wrap at 2^32 under load',
   'a server that accepts and never answers HELLO',
+  'a reader that never reads, 10,000 requests, in each dialect',
+  'half a frame, then silence; one byte a second',
+  '1,000 connections with a frame of the largest length announced and never sent',
+  'a flood of connects past maxConnections and past the backlog',
   long(
     'random and mutated bytes in every dialect, at least 5 million of them over at least 20,000 connections, seeds printed',
   ),

@@ -1,0 +1,87 @@
+import { expect } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fault } from './support/fault.js';
+import { forgetPeak, knowsPeaks, memoryOf } from './support/memory.js';
+import type { Scene } from './support/scene.js';
+import { vitalsOf } from './support/vitals.js';
+
+const KIB = 1024;
+const MIB = KIB ** 2;
+const DIALECTS = ['binary', 'ndjson', 'nest-json', 'raw'];
+const REQUESTS = 10_000;
+/** Of one request and its answer: some 600 MiB of answers in all. */
+const BYTES = 16 * KIB;
+const ROUNDS = 3;
+const OPTIONS = { maxBufferedBytes: 512 * KIB, maxFrameBytes: MIB, slowReaderTimeoutMs: 1000 };
+/** In each dialect what may wait there, what one read had asked for, and the read; nest-json is cut later. */
+const COMPUTED_BYTES = 4 * (OPTIONS.maxBufferedBytes + 4 * 64 * KIB) + OPTIONS.maxFrameBytes;
+/** What a collector leaves lying for a while. */
+const SLACK_BYTES = 64 * MIB;
+/** How long calm is measured. A round of deaf readers takes about as long. */
+const CALM_MS = 1500;
+
+fault(
+  'a reader that never reads, 10,000 requests, in each dialect',
+  {
+    promise:
+      'memory under the computed figure, cut by the slow-reader limit, others served at no less than half their rate',
+    codes: ['SLOW_READER'],
+  },
+  async (scene) => {
+    const { path, rawPath, journal } = scene;
+    const server = scene.startClient('vital-server', {
+      path,
+      rawPath,
+      journal: journal.path,
+      options: OPTIONS,
+    });
+    await server.says(/^ready$/m);
+    const honest = scene.startClient('steady-client', { name: 'honest', inFlight: 16, restMs: 1 });
+    await honest.says(/^under way$/m);
+    await scene.moreAnswers(500);
+    const before = await vitalsOf(server);
+    forgetPeak(server);
+    const startBytes = memoryOf(server).nowBytes;
+
+    const shares: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) shares.push(await runRound(scene));
+    shares.sort((a, b) => a - b);
+    // The middle one, since a machine has other things to do now and then.
+    expect(shares[Math.floor(ROUNDS / 2)]).toBeGreaterThan(0.5);
+    if (knowsPeaks)
+      expect(memoryOf(server).peakBytes - startBytes).toBeLessThan(COMPUTED_BYTES + SLACK_BYTES);
+
+    const { codes, others, descriptors } = await vitalsOf(server);
+    scene.row.addCode('SLOW_READER', codes['SLOW_READER'] ?? 0);
+    expect(codes).toEqual({ SLOW_READER: ROUNDS * DIALECTS.length });
+    expect({ others, descriptors }).toEqual({ others: [], descriptors: before.descriptors });
+    honest.write('stop\n');
+    expect({ exit: await honest.exit(), stderr: honest.stderr }).toEqual({ exit: 0, stderr: '' });
+    expect([...scene.ledger.of('parted').keys()]).toEqual([]);
+    server.write('end\n');
+    expect({ exit: await server.exit(), stderr: server.stderr }).toEqual({ exit: 0, stderr: '' });
+  },
+);
+
+/** Gives the rate of the others while nobody reads, as a share of what it is in calm. */
+async function runRound(scene: Scene): Promise<number> {
+  const calm = await rateDuring(scene, async () => await delay(CALM_MS));
+  const deaf = await rateDuring(scene, async () => {
+    const peers = DIALECTS.map((dialect) => {
+      const path = dialect === 'raw' ? scene.rawPath : scene.path;
+      return scene.startClient('deaf-client', { path, dialect, requests: REQUESTS, bytes: BYTES });
+    });
+    for (const peer of peers) await peer.says(/^cut$/m);
+    for (const peer of peers)
+      expect({ exit: await peer.exit(), stderr: peer.stderr }).toEqual({ exit: 0, stderr: '' });
+  });
+  return deaf / calm;
+}
+
+/** Answers a millisecond. */
+async function rateDuring({ ledger }: Scene, during: () => Promise<void>): Promise<number> {
+  const before = ledger.count('answered');
+  const startedMs = performance.now();
+  await during();
+  return (ledger.count('answered') - before) / (performance.now() - startedMs);
+}

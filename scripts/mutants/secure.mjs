@@ -166,4 +166,50 @@ export const secure = [
       name: 'of a server that lives',
     },
   ]),
+  ...group('test/transport/known-patterns.spec.ts', [
+    {
+      says: 'no more than so many spellings of patterns are remembered',
+      file: 'src/transport/uds.known-patterns.ts',
+      from: 'this.#spellings < MAX_SPELLINGS &&',
+      to: '',
+      name: 'no more than 1,024',
+    },
+    {
+      says: 'the spelling of the handler itself is always remembered',
+      file: 'src/transport/uds.known-patterns.ts',
+      from: 'if (this.registered.has(pattern)) {',
+      to: 'if (pattern === "") {',
+      name: 'no more than 1,024',
+    },
+    {
+      says: 'no long spelling of a pattern is remembered',
+      file: 'src/transport/uds.known-patterns.ts',
+      from: ' && pattern.length <= MAX_SPELLING_LENGTH',
+      to: '',
+      name: 'a long spelling',
+    },
+  ]),
+  ...group('test/transport/hostile-content.spec.ts', [
+    {
+      says: 'a pattern that is nested too deep ends its packet of nest-json alone',
+      file: 'src/protocol/dialects/nest-json.ts',
+      from: "throw errorOf('BAD_PAYLOAD', 'The packet can not be read: its pattern is nested too deep.');",
+      to: "throw errorOf('BAD_FRAME', 'mutant');",
+      name: 'in nest-json a pattern of 100,000',
+    },
+    {
+      says: 'a member of every object is no handler',
+      file: 'src/transport/uds.server.ts',
+      from: 'return this.#known.get(pattern) ??',
+      to: 'return ({} as never)[pattern] ?? this.#known.get(pattern) ??',
+      name: 'has no handler',
+    },
+    {
+      says: 'an answer that is nested too deep ends its call alone',
+      file: 'src/protocol/payload-codec.ts',
+      from: "throw errorOf('UNSERIALIZABLE_PAYLOAD', 'The value can not be written as JSON.', error);",
+      to: 'throw error;',
+      name: 'in ndjson an answer of 100,000',
+    },
+  ]),
 ];

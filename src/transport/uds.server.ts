@@ -18,12 +18,10 @@ import { runEvent } from './uds.event.js';
 import { type EventSubscription, ServerSubscriptions, type UdsServerEvents } from './uds.events.js';
 import { type ResolvedServerOptions, resolveServerOptions, type UdsServerOptions } from './uds.options.js';
 import { RequestReader } from './uds.request-reader.js';
+import { KnownPatterns } from './uds.known-patterns.js';
 import { patternOfText } from './uds.pattern.js';
 import { Reply, type ReplySettings } from './uds.reply.js';
 import { TroubleLog } from './uds.trouble-log.js';
-
-/** Spellings of patterns whose handler is remembered; further ones are looked up each time. */
-const MAX_REMEMBERED_PATTERNS = 1024;
 
 /**
  * Serves Nest's message and event handlers over a Unix domain socket.
@@ -45,7 +43,7 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   readonly #bareReplySettings: ReplySettings;
   readonly #requests: RequestReader;
   readonly #readsPackets: boolean;
-  readonly #handlers = new Map<string, MessageHandler>();
+  readonly #known = new KnownPatterns(this.messageHandlers);
   #listener: Listener | undefined;
   readonly #subscriptions = new ServerSubscriptions();
   #hasHooks = false;
@@ -139,18 +137,13 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
   }
 
   override addHandler(...handler: Parameters<Server['addHandler']>): void {
-    this.#handlers.clear();
+    this.#known.clear();
     super.addHandler(...handler);
   }
 
   /** Nest's look-up parses each pattern as JSON and throws where it is none: microseconds a call, so what was found is remembered. */
   override getHandlerByPattern(pattern: string): MessageHandler | null {
-    const known = this.#handlers.get(pattern);
-    if (known !== undefined) return known;
-    const handler = super.getHandlerByPattern(pattern);
-    if (handler !== null && this.#handlers.size < MAX_REMEMBERED_PATTERNS)
-      this.#handlers.set(pattern, handler);
-    return handler;
+    return this.#known.get(pattern) ?? this.#known.keep(pattern, super.getHandlerByPattern(pattern));
   }
 
   #createListener(): Listener {

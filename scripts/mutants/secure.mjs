@@ -212,4 +212,27 @@ export const secure = [
       name: 'in ndjson an answer of 100,000',
     },
   ]),
+  ...group('test/transport/nothing-told.spec.ts', [
+    {
+      says: 'a caller is told no stack of a transport error',
+      file: 'src/protocol/errors.ts',
+      from: 'return { code: this.code, message: this.message };',
+      to: 'return { code: this.code, message: `${this.message} ${this.stack}` };',
+      name: 'holds no stack',
+    },
+    {
+      says: 'a caller is told nothing of what a generator failed with',
+      file: 'src/transport/uds.reply.ts',
+      from: 'this.fail(this.settings.mapError(error));',
+      to: 'this.fail(error);',
+      name: 'tells no more than Nest does: generator',
+    },
+    {
+      says: 'a caller is told nothing of what got past the filters',
+      file: 'src/transport/uds.reply.ts',
+      from: 'if (isRpcException(error)) this.fail(told);',
+      to: 'if (told) this.fail({ ...(told as object), message: (error as Error).message });',
+      name: 'a failure past the filters',
+    },
+  ]),
 ];

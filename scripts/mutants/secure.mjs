@@ -206,9 +206,9 @@ export const secure = [
     },
     {
       says: 'an answer that is nested too deep ends its call alone',
-      file: 'src/protocol/payload-codec.ts',
-      from: "throw errorOf('UNSERIALIZABLE_PAYLOAD', 'The value can not be written as JSON.', error);",
-      to: 'throw error;',
+      file: 'src/protocol/incoming-calls.ts',
+      from: '      refusal = unwritable(error);\n',
+      to: '      throw error;\n',
       name: 'in ndjson an answer of 100,000',
     },
   ]),

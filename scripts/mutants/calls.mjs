@@ -16,6 +16,13 @@ export const calls = [
       to: '',
       name: 'ends at once',
     },
+    {
+      says: 'a close leaves no connection that opens behind it',
+      file: 'src/net/dialing.ts',
+      from: 'return this.#first !== undefined || this.#others !== undefined;',
+      to: 'return this.#stops.size > 0;',
+      name: 'leaves none of the others',
+    },
   ]),
   ...group('test/transport/cancel.spec.ts', [
     {

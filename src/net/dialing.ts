@@ -49,8 +49,9 @@ export class Dialing {
     private readonly owner: DialingOwner,
   ) {}
 
+  /** Also between the first connection and the others, when no attempt is there to be stopped. */
   get isUnderWay(): boolean {
-    return this.#stops.size > 0;
+    return this.#first !== undefined || this.#others !== undefined;
   }
 
   /** A connection stands. */

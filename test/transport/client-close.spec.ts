@@ -32,6 +32,20 @@ describe("a client's close while it connects to a server that is silent", () => 
   });
 });
 
+describe("a client's close as the first of its connections opens", () => {
+  /** The event is with the system in that moment, and the others are not dialled yet. */
+  it('leaves none of the others', async () => {
+    const server = await RawServer.listening(socketPath());
+    const client = clientOf(server.path, { connections: 3, closeTimeoutMs: TOO_LONG_MS });
+    for (let round = 0; round < 5; round += 1) {
+      await lastValueFrom(client.emit('x', round));
+      await client.close();
+      await server.socketsClosed();
+      expect(() => client.unwrap()).toThrow('Not initialized');
+    }
+  });
+});
+
 describe("a client's close while the last call waits to be sent", () => {
   const CREDIT = 16;
 

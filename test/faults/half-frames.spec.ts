@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
+import { done, underAttack } from './support/attacked.js';
 import { fault } from './support/fault.js';
 import type { Scene } from './support/scene.js';
-import { vitalsOf } from './support/vitals.js';
 
 const KIB = 1024;
 const TIMEOUT_MS = 1000;
@@ -20,33 +20,24 @@ fault(
   'half a frame, then silence; one byte a second',
   { promise: 'cut by the partial-frame timeout; a slow but moving sender lives', codes: ['FRAME_TIMEOUT'] },
   async (scene) => {
-    const { path, rawPath, journal } = scene;
-    const options = { partialFrameTimeoutMs: TIMEOUT_MS };
-    const server = scene.startClient('vital-server', { path, rawPath, journal: journal.path, options });
-    await server.says(/^ready$/m);
-    const honest = scene.startClient('steady-client', { name: 'honest', inFlight: 4, restMs: 2 });
-    await honest.says(/^under way$/m);
-    const before = await vitalsOf(server);
-
-    await Promise.all(DIALECTS.flatMap((dialect) => PEERS.map((peer) => meet(scene, dialect, peer))));
-
-    const { codes, others, descriptors } = await vitalsOf(server);
-    for (const [code, count] of Object.entries(codes)) scene.row.addCode(code, count);
-    expect(codes['FRAME_TIMEOUT']).toBe(DIALECTS.length * 2);
-    expect({ others, descriptors }).toEqual({ others: [], descriptors: before.descriptors });
-    honest.write('stop\n');
-    expect({ exit: await honest.exit(), stderr: honest.stderr }).toEqual({ exit: 0, stderr: '' });
-    expect([...scene.ledger.of('parted').keys()]).toEqual([]);
-    server.write('end\n');
-    expect({ exit: await server.exit(), stderr: server.stderr }).toEqual({ exit: 0, stderr: '' });
+    const { codes } = await underAttack(
+      scene,
+      { options: { partialFrameTimeoutMs: TIMEOUT_MS } },
+      async () => {
+        await Promise.all(DIALECTS.flatMap((dialect) => PEERS.map((peer) => meet(scene, dialect, peer))));
+      },
+    );
+    expect(codes).toEqual({ FRAME_TIMEOUT: DIALECTS.length * 2 });
   },
 );
 
 async function meet(scene: Scene, dialect: string, peer: (typeof PEERS)[number]): Promise<void> {
-  const client = scene.startClient('half-client', { dialect, ...peer });
-  expect({ exit: await client.exit(), stderr: client.stderr }).toEqual({ exit: 0, stderr: '' });
-  const told = JSON.parse(client.stdout) as { readonly isAnswered: boolean; readonly tookMs: number };
-  scene.row.add({ atRisk: 1, lost: told.isAnswered === peer.lives ? 0 : 1 });
-  if (!peer.lives && told.tookMs > NOTICED_MS)
-    scene.row.complain(`${peer.what} in ${dialect} was cut after ${Math.round(told.tookMs)} ms`);
+  const said = await done(scene.startClient('half-client', { dialect, ...peer }));
+  const { isAnswered, tookMs } = JSON.parse(said) as {
+    readonly isAnswered: boolean;
+    readonly tookMs: number;
+  };
+  scene.row.add({ atRisk: 1, lost: isAnswered === peer.lives ? 0 : 1 });
+  if (!peer.lives && tookMs > NOTICED_MS)
+    scene.row.complain(`${peer.what} in ${dialect} was cut after ${Math.round(tookMs)} ms`);
 }

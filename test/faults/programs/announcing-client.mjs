@@ -2,18 +2,14 @@
 // when it is asked to (`count`), and ends when it is told to (`end`).
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { HELLO } from './dialects.mjs';
 import { settings } from './settings.mjs';
+import { frame, hello, TYPE } from './wire.mjs';
 
 const { path, connections, announcedBytes, sentBytes } = settings;
-const REQUEST = 3;
 const AT_ONCE = 50;
 
-const header = Buffer.alloc(10);
-header.writeUInt32BE(announcedBytes, 0);
-header.writeUInt32BE(1, 4);
-header.writeUInt8(REQUEST, 8);
-const beginning = Buffer.concat([HELLO, header]);
+const announced = frame(TYPE.REQUEST, 1, 0, undefined, announcedBytes);
+const beginning = Buffer.concat([hello(announcedBytes), announced]);
 const body = Buffer.alloc(sentBytes, 'x');
 
 const sockets = [];

@@ -1,35 +1,9 @@
 // Valid conversations in each dialect, written by the page (docs/PROTOCOL.md), for handlers of vital-handlers.mjs.
 
-const TYPE = { HELLO: 1, REQUEST: 3, EVENT: 4, CANCEL: 9, CREDIT: 10, PING: 11, PONG: 12, GOAWAY: 13 };
-const KIND = { NONE: 0, JSON: 1, TEXT: 2, BYTES: 3 };
+import { call, frame, hello, KIND, packet, TYPE, u32 } from './wire.mjs';
+
 const MAX_CALLS = 12;
-
-const u32 = (value) => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-};
-
-function frame(type, id, flags = 0, body = Buffer.alloc(0)) {
-  return Buffer.concat([u32(body.length), u32(id), Buffer.from([type, flags]), body]);
-}
-
-function hello() {
-  const body = Buffer.alloc(29);
-  body.write('NUDS');
-  body.writeUInt8(1, 4);
-  body.writeUInt8(1, 5);
-  body.writeUInt32BE(65_536, 12);
-  return frame(TYPE.HELLO, 0, 0, body);
-}
-
-function call(type, id, kind, { pattern, payload, metadata = '', timeoutMs = 0, credit = 0 }) {
-  const lengths = Buffer.alloc(4);
-  lengths.writeUInt16BE(Buffer.byteLength(pattern), 0);
-  lengths.writeUInt16BE(Buffer.byteLength(metadata), 2);
-  const head = [u32(timeoutMs), u32(credit), lengths, Buffer.from(pattern), Buffer.from(metadata)];
-  return frame(type, id, kind, Buffer.concat([...head, Buffer.from(payload)]));
-}
+const MAX_FRAME_BYTES = 65_536;
 
 /** A pattern and what it takes. */
 function question(random) {
@@ -70,13 +44,12 @@ function ndjsonPart(random, id) {
 
 function nestJsonPart(random, id) {
   const { pattern, data } = question(random);
-  const packet = random.pick([
+  const value = random.pick([
     () => ({ pattern, data, id: `n${id}` }),
     () => ({ pattern: `{"cmd":"${pattern}"}`, data, id: `n${id}` }),
     () => ({ pattern: 'noted', data }),
   ])();
-  const text = JSON.stringify(packet);
-  return Buffer.from(`${text.length}#${text}`);
+  return packet(value);
 }
 
 const PARTS = {
@@ -93,5 +66,5 @@ export function conversation(dialect, random) {
   const parts = Array.from({ length: 1 + random.below(MAX_CALLS) }, (_, index) =>
     PARTS[dialect](random, index + 1),
   );
-  return dialect === 'binary' ? [hello(), ...parts] : parts;
+  return dialect === 'binary' ? [hello(MAX_FRAME_BYTES), ...parts] : parts;
 }

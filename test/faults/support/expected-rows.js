@@ -16,9 +16,11 @@ const ROWS = [
   'ids wrap at 2^32 under load',
   'a server that accepts and never answers HELLO',
   'a reader that never reads, 10,000 requests, in each dialect',
+  '64 echoes of 1 MiB both ways at once; 512 of 16 KiB; on one connection',
   'half a frame, then silence; one byte a second',
   '1,000 connections with a frame of the largest length announced and never sent',
   'a flood of connects past maxConnections and past the backlog',
+  'a storm of CANCELs, CREDITs, PINGs, HELLOs, reused ids, unknown types',
   long(
     'random and mutated bytes in every dialect, at least 5 million of them over at least 20,000 connections, seeds printed',
   ),

@@ -17,6 +17,7 @@ export default class FaultReporter {
   #folder = mkdtempSync(join(tmpdir(), 'uds-rows-'));
   #file = join(this.#folder, 'rows');
   #failedTests = new Set();
+  #skippedTests = [];
   #expected;
   #isPart;
   #broken = [];
@@ -30,7 +31,10 @@ export default class FaultReporter {
   }
 
   onTestResult(_test, { testResults }) {
-    for (const { title, status } of testResults) if (status === 'failed') this.#failedTests.add(title);
+    for (const { title, status } of testResults) {
+      if (status === 'failed') this.#failedTests.add(title);
+      if (status === 'pending') this.#skippedTests.push(title);
+    }
   }
 
   onRunComplete() {
@@ -60,8 +64,10 @@ export default class FaultReporter {
 
   #show(name, row, width) {
     if (row === undefined) {
-      if (!this.#isPart) this.#broken.push(name);
-      const verdict = this.#isPart ? 'not asked for' : 'MISSING';
+      const [, reason] =
+        /\((skipped: .*)\)$/.exec(this.#skippedTests.find((title) => title.startsWith(`${name}:`))) ?? [];
+      if (!this.#isPart && reason === undefined) this.#broken.push(name);
+      const verdict = reason ?? (this.#isPart ? 'not asked for' : 'MISSING');
       return `  ${pad(name, width)}${numbers(COLUMNS.map(() => '-'))}  ${verdict}\n`;
     }
     const complaints = this.#complaintsOf(row);

@@ -4,6 +4,16 @@ import { errorOf, UdsError } from '../protocol/errors.js';
 
 export const errnoOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
 
+/** What to do about the errnos of bind(2), mkdir(2) and rename(2) that have no code of ours. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EROFS: 'The file system of the directory is read-only: choose another path.',
+  ENOSPC:
+    'The file system of the directory has no room, or no inodes, left: make some, or choose another path.',
+  EDQUOT:
+    'The quota of this user on the file system of the directory is used up: make room, or choose another path.',
+  EMFILE: 'This process has no file descriptors left: raise its limit (ulimit -n).',
+};
+
 /** Says in one sentence why a path can't be listened on, and who could change that. An error that says so already stays. */
 export async function listenError(path: string, error: unknown): Promise<UdsError> {
   if (error instanceof UdsError) return error;
@@ -32,7 +42,9 @@ export async function listenError(path: string, error: unknown): Promise<UdsErro
       error,
     );
   }
-  return errorOf('LISTEN_FAILED', `Can not listen on ${path}: the system says ${errno}.`, error);
+  const advice = ADVICE[errno];
+  const says = `Can not listen on ${path}: the system says ${errno}.`;
+  return errorOf('LISTEN_FAILED', advice === undefined ? says : `${says} ${advice}`, error);
 }
 
 /** The system says ENOENT too where a directory is there and takes no files, such as /proc. */

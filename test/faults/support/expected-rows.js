@@ -21,6 +21,7 @@ const ROWS = [
   '1,000 connections with a frame of the largest length announced and never sent',
   'a flood of connects past maxConnections and past the backlog',
   'out of file descriptors (`prlimit`)',
+  'disk full, read-only directory, no permission (as another uid)',
   'a storm of CANCELs, CREDITs, PINGs, HELLOs, reused ids, unknown types',
   long(
     'random and mutated bytes in every dialect, at least 5 million of them over at least 20,000 connections, seeds printed',

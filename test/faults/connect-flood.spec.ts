@@ -5,6 +5,8 @@ import { fault } from './support/fault.js';
 const SILENT = 1000;
 const FRESH = 400;
 const ROUNDS = 2;
+/** More than there are places. */
+const FILLING = 300;
 const LAST = 20;
 const OPTIONS = { maxConnections: 200, backlog: 16, silentGraceMs: 100 };
 
@@ -26,6 +28,8 @@ fault(
         await guests.says(new RegExp(`^fresh ${FRESH + round} is done$`, 'm'));
       }
       // The silent ones hold every place but that of the honest client: each who comes now gets one.
+      flood.write(`silent ${FILLING}\n`);
+      await flood.says(new RegExp(`^silent ${FILLING} is done$`, 'm'));
       const before = [...scene.ledger.of('asked').keys()].filter((id) => id.startsWith('guest')).length;
       guests.write(`fresh ${LAST}\n`);
       await guests.says(new RegExp(`^fresh ${LAST} is done$`, 'm'));

@@ -183,7 +183,7 @@ export const ownership = [
       file: 'src/net/listener.ts',
       from: '    await this.#acceptUntilQuiet();\n',
       to: '    if (this.#isCut) await this.#acceptUntilQuiet();\n',
-      spec: 'test/faults/takeover.spec.ts',
+      spec: 'test/faults/takeover.soak.spec.ts',
       row: 'takeover under a loop of fresh clients: 5,000, each HELLO and one echo, client retries switched off',
     },
     {

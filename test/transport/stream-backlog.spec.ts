@@ -47,7 +47,7 @@ async function readAll(client: UdsClient, pattern: string, count: number, whenFi
 // Work that grows with the square of the backlog would take minutes here, and run into the limit of a test.
 describe('a long backlog of small values is worked off in order, and in a time that grows with its length', () => {
   it('where it waits for a reader', async () => {
-    const COUNT = 250_000;
+    const COUNT = 150_000;
     const { path } = await serve([Numbers]);
     const client = clientOf(path, { streamCreditBytes: 16 * MIB });
     const allCame = (): Promise<void> => until(() => pulls === COUNT, 'the server has given all');
@@ -55,7 +55,7 @@ describe('a long backlog of small values is worked off in order, and in a time t
   });
 
   it('where an Observable is ahead of the credit', async () => {
-    const COUNT = 240_000;
+    const COUNT = 180_000;
     const { path } = await serve([Numbers], { maxStreamBufferBytes: 128 * MIB });
     const client = clientOf(path, { streamCreditBytes: 16 * 1024 });
     expect(await readAll(client, 'pushed', COUNT, () => Promise.resolve())).toBe(COUNT);

@@ -8,7 +8,7 @@ const long = (fault) => ({ fault, isLong: true });
 const ROWS = [
   'kill -9 the server under 1,000 calls in flight, restart, 20 rounds',
   long('20 rolling restarts under steady load (two clients, 64 in flight each, events too)'),
-  'takeover under a loop of fresh clients: 5,000, each HELLO and one echo, client retries switched off',
+  long('takeover under a loop of fresh clients: 5,000, each HELLO and one echo, client retries switched off'),
   long('8 servers started at once on a stale path, 50 rounds, with random kills in half of them'),
   'kill -9 a client with 1,000 calls and 100 streams running',
   'SIGSTOP the server, then SIGCONT; a 3 s busy loop in the server; one in the client',

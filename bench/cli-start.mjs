@@ -70,6 +70,9 @@ try {
     process.exitCode = 1;
   }
 } finally {
+  const ended = sidecar.exitCode === null ? once(sidecar, 'exit') : undefined;
   sidecar.kill();
+  // It removes its socket file itself, under a lock that lies beside it.
+  await ended;
   await rm(folder, { recursive: true, force: true });
 }

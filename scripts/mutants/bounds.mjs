@@ -78,6 +78,13 @@ export const bounds = [
       name: 'silent for longest makes room',
     },
     {
+      says: 'who has left has no place any more',
+      file: 'src/net/listener.ts',
+      from: '    if (connection.socket.closed) this.#connections.get(connection)?.connections.delete(connection);\n',
+      to: '',
+      name: 'those that have left are not among them',
+    },
+    {
       says: 'who has come just now may speak first',
       file: 'src/net/connection-limit.ts',
       from: 'performance.now() - sinceMs >= this.settings.silentGraceMs ? connection : undefined',

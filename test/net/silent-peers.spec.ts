@@ -1,17 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
-import { MessagePattern } from '@nestjs/microservices';
-import { setTimeout as delay } from 'node:timers/promises';
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { lastValueFrom } from 'rxjs';
 import { clientOf, serve } from '../support/nest.js';
+import { rawCall } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { TextPeer } from '../support/text-peer.js';
+import { turns } from '../support/wait.js';
 
 @Controller()
 class Echo {
   @MessagePattern('echo')
   echo(data: unknown): unknown {
     return data;
+  }
+
+  /** Ends after as many turns of the loop as its text is long. */
+  @EventPattern('noted')
+  async noted(text: string): Promise<void> {
+    for (let turn = 0; turn < text.length; turn += 1) await setImmediate();
   }
 }
 
@@ -36,6 +44,22 @@ describe('where maxConnections are open', () => {
     for (const client of clients) await client.connect();
     for (const peer of silent) await peer.closed();
     for (const client of clients) expect(await lastValueFrom(client.send('echo', 1))).toBe(1);
+  });
+
+  it('those that have left are not among them, whenever their last event ended', async () => {
+    const { path, log } = await serve([Echo], { maxConnections: 3, silentGraceMs: 20 });
+    for (let count = 0; count < 40; count += 1) {
+      const peer = await RawPeer.greeted(path);
+      peer.send(rawCall({ pattern: 'noted', payload: 'x'.repeat(count % 8) }));
+      peer.socket.end();
+      await peer.closed();
+    }
+    const silent = await TextPeer.to(path);
+    await delay(30);
+    expect(await lastValueFrom(clientOf(path).send('echo', 1))).toBe(1);
+    await turns();
+    expect(silent.isClosed).toBe(false);
+    expect(log.troubles).toEqual([]);
   });
 
   it('one that has come just now is not closed, nor one that has spoken', async () => {

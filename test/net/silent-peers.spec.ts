@@ -25,13 +25,13 @@ class Echo {
 
 describe('where maxConnections are open', () => {
   it('the one that has been silent for longest makes room, and the others stay', async () => {
-    const { path, log } = await serve([Echo], { maxConnections: 3, silentGraceMs: 20 });
+    const { path, log } = await serve([Echo], { maxConnections: 4, silentGraceMs: 20 });
     const spoken = await RawPeer.greeted(path);
     const first = await TextPeer.to(path);
-    await delay(30);
     const second = await TextPeer.to(path);
-    await first.closed();
+    await delay(30);
     expect(await lastValueFrom(clientOf(path).send('echo', 1))).toBe(1);
+    await first.closed();
     expect([spoken.isClosed, second.isClosed]).toEqual([false, false]);
     expect(log.troubles[0]).toMatch(/^TOO_MANY_CONNECTIONS: .*nothing for 20 ms.*silentGraceMs/);
   });

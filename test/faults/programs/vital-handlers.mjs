@@ -6,6 +6,8 @@ import { interval, take } from 'rxjs';
 const MAX_VALUES = 64;
 const MAX_PAUSE_MS = 1000;
 const LONG_MS = 200;
+/** Longer than any process here is held up. */
+const VERY_LONG_MS = 10_000;
 
 /** What a peer may ask for is bounded: these are called with whatever came out of a mutation. */
 const upTo = (limit, value) => (value >= 0 && value <= limit ? Math.floor(value) : 1);
@@ -24,7 +26,7 @@ export function vitalControllerOf(told) {
 
     /** Is over when nobody waits for it any more; a text peer that has ended its input may wait on. */
     async long(value, { signal }) {
-      await delay(LONG_MS, undefined, { signal }).catch(() => {
+      await delay(value?.isVeryLong === true ? VERY_LONG_MS : LONG_MS, undefined, { signal }).catch(() => {
         throw new RpcException('aborted');
       });
       return value;

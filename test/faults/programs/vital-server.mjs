@@ -14,8 +14,6 @@ import { vitals } from './vitals.mjs';
 const { path, rawPath, journal, options } = settings;
 const told = { events: 0, stats: undefined };
 const sockets = new Set();
-let restarts = 0;
-let drops = 0;
 
 /** The lines are many: by code, how many there were. What has no code is kept as it is. */
 const log = { codes: {}, others: [] };
@@ -63,11 +61,11 @@ const ORDERS = {
   async restart() {
     await strategy.close();
     await listen();
-    console.log(`restart ${(restarts += 1)} is done`);
+    console.log('restarted');
   },
   drop() {
     for (const socket of [...sockets]) socket.destroy();
-    console.log(`drop ${(drops += 1)} is done`);
+    console.log('dropped');
   },
   async vitals() {
     const { connections, callsInFlight } = told.stats?.() ?? {};

@@ -26,6 +26,7 @@ const ROWS = [
   long(
     'random and mutated bytes in every dialect, at least 5 million of them over at least 20,000 connections, seeds printed',
   ),
+  long('a day of life at high speed in five minutes: connects, calls, cancels, drops, restarts'),
 ];
 
 /** @param which 'all', 'short' or 'long' */

@@ -1,5 +1,5 @@
 import type { Child } from '../../support/child.js';
-import { until } from '../../support/wait.js';
+import { order } from './order.js';
 
 /** What a program says of itself when it is told `vitals`; see programs/vitals.mjs. */
 export interface Vitals {
@@ -22,10 +22,6 @@ export interface ServerVitals extends Vitals {
 }
 
 export async function vitalsOf<T extends Vitals = ServerVitals>(program: Child): Promise<T> {
-  const linesOf = (): string[] =>
-    program.stdout.split('\n').filter((line) => line.startsWith('{"heapBytes"'));
-  const before = linesOf().length;
-  program.write('vitals\n');
-  await until(() => linesOf().length > before && program.stdout.endsWith('\n'), 'it says what it holds');
-  return JSON.parse(linesOf().at(-1) ?? '') as T;
+  const [said] = await order(program, 'vitals', /^{"heapBytes".*\n/gm);
+  return JSON.parse(said) as T;
 }

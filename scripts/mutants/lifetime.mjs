@@ -1,4 +1,4 @@
-const group = (spec, mutants) => mutants.map((mutant) => ({ ...mutant, spec }));
+import { group } from './group.mjs';
 
 /** Servers that come and go, clients that find them again. */
 export const lifetime = [

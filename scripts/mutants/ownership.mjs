@@ -1,6 +1,4 @@
-const group = (spec, mutants) => mutants.map((mutant) => ({ ...mutant, spec }));
-/** Rows of the fault suite, whose processes run dist. */
-const faults = (mutants) => mutants.map((mutant) => ({ ...mutant, builds: true }));
+import { faults, group } from './group.mjs';
 
 /** Who owns a socket file, who takes whose place, and the rows of the fault suite. */
 export const ownership = [

@@ -1,8 +1,10 @@
-/** The long rows of the fault suite, and those that measure; their processes run dist. */
-const group = (spec, row, mutants) => mutants.map((mutant) => ({ ...mutant, spec, row, builds: true }));
+import { faults } from './group.mjs';
 
+const rowOf = (spec, row, entries) => faults(entries.map((entry) => ({ ...entry, spec, row })));
+
+/** The long rows of the fault suite, and those that measure. */
 export const soak = [
-  ...group(
+  ...rowOf(
     'test/faults/garbage.soak.spec.ts',
     'random and mutated bytes in every dialect, at least 5 million of them over at least 20,000 connections, seeds printed',
     [

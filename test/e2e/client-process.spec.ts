@@ -15,7 +15,10 @@ beforeEach(() => {
   seen = [];
 });
 
-const STALL_MS = 400;
+const STALL_MS = 1000;
+/** All that a client may have under way, and so short that the system takes it before anything is read. */
+const EVENTS = 64;
+const EVENT_BYTES = 2000;
 
 function stall(forMs: number): void {
   const endsAtMs = performance.now() + forMs;
@@ -26,7 +29,7 @@ function stall(forMs: number): void {
 class Answers {
   @EventPattern('noted')
   note(@Payload() data: string): void {
-    // A server that computes while its client leaves has most of what was sent still to read.
+    // A server that computes while its client leaves has most of what was sent still to read, and credit to give for the rest.
     if (seen.length === 0) stall(STALL_MS);
     seen.push(data);
   }
@@ -51,17 +54,17 @@ async function run(path: string, script: string): Promise<unknown> {
 
 describe('a process with a client', () => {
   it('that exits right behind close has all its events run', async () => {
-    const { path, log } = await serve([Answers]);
+    const { path, log } = await serve([Answers], { maxEvents: EVENTS });
     const ended = await run(
       path,
-      `for (let event = 0; event < 900; event += 1) client.emit('noted', String(event).padEnd(200, '.'));
+      `for (let event = 0; event < ${EVENTS}; event += 1) client.emit('noted', String(event).padEnd(${EVENT_BYTES}, '.'));
        await client.close();
        process.exit(0);`,
     );
     expect(ended).toEqual({ code: 0, stdout: '', stderr: '' });
-    await until(() => seen.length === 900, 'all events ran');
+    await until(() => seen.length === EVENTS, 'all events ran');
     expect(seen.map((event) => Number.parseInt(event))).toEqual(
-      Array.from({ length: 900 }, (_, index) => index),
+      Array.from({ length: EVENTS }, (_, index) => index),
     );
     expect(log.troubles).toEqual([]);
   });

@@ -1,8 +1,9 @@
 import { expect } from '@jest/globals';
 import type { Child } from '../support/child.js';
 import { until } from '../support/wait.js';
-import { done, underAttack } from './support/attacked.js';
+import { underAttack } from './support/attacked.js';
 import { fault } from './support/fault.js';
+import { done } from './support/order.js';
 import { forgetPeak, knowsPeaks, memoryOf } from './support/memory.js';
 import type { Scene } from './support/scene.js';
 

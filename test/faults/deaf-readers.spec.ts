@@ -1,7 +1,8 @@
 import { expect } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import { done, underAttack } from './support/attacked.js';
+import { underAttack } from './support/attacked.js';
 import { fault } from './support/fault.js';
+import { done } from './support/order.js';
 import { forgetPeak, knowsPeaks, memoryOf } from './support/memory.js';
 import type { Scene } from './support/scene.js';
 

@@ -2,8 +2,9 @@ import { expect } from '@jest/globals';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import type { Child } from '../support/child.js';
-import { done, underAttack } from './support/attacked.js';
+import { underAttack } from './support/attacked.js';
 import { fault } from './support/fault.js';
+import { done } from './support/order.js';
 
 const NEEDED = 'prlimit';
 const SPARE = 20;

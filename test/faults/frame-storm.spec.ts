@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
-import { done, underAttack } from './support/attacked.js';
+import { underAttack } from './support/attacked.js';
 import { fault } from './support/fault.js';
+import { done } from './support/order.js';
 
 const FRAMES = 100_000;
 

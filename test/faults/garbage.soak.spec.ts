@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
-import type { Child } from '../support/child.js';
 import { fault } from './support/fault.js';
+import { done, end } from './support/order.js';
 import type { Scene } from './support/scene.js';
 import { vitalsOf } from './support/vitals.js';
 
@@ -53,7 +53,7 @@ fault(
 
     await scene.moreAnswers(100);
     honest.write('stop\n');
-    expect({ exit: await honest.exit(), stderr: honest.stderr }).toEqual({ exit: 0, stderr: '' });
+    await done(honest);
     expect([...scene.ledger.of('parted').keys()]).toEqual([]);
     await end(server);
 
@@ -80,20 +80,14 @@ async function send(scene: Scene, first: number, connections: number): Promise<n
     connections,
     atOnce: AT_ONCE,
   });
-  expect({ exit: await client.exit(), stderr: client.stderr }).toEqual({ exit: 0, stderr: '' });
-  const done = JSON.parse(client.stdout) as {
+  const told = JSON.parse(await done(client)) as {
     readonly connections: number;
     readonly bytes: number;
     readonly hung: number;
-    readonly told: Readonly<Record<string, number>>;
+    readonly codes: Readonly<Record<string, number>>;
   };
   // Not one that the server has not logged, or may log.
-  expect(CODES).toEqual(expect.arrayContaining(Object.keys(done.told)));
-  scene.row.add({ atRisk: done.connections, lost: done.hung });
-  return done.bytes;
-}
-
-async function end(server: Child): Promise<void> {
-  server.write('end\n');
-  expect({ exit: await server.exit(), stderr: server.stderr }).toEqual({ exit: 0, stderr: '' });
+  expect(CODES).toEqual(expect.arrayContaining(Object.keys(told.codes)));
+  scene.row.add({ atRisk: told.connections, lost: told.hung });
+  return told.bytes;
 }

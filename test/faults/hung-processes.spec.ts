@@ -2,11 +2,11 @@ import { expect } from '@jest/globals';
 import type { UdsClientOptions } from '../../src/index.js';
 import type { Child } from '../support/child.js';
 import { until } from '../support/wait.js';
-import { WireTap } from '../support/wire-tap.js';
+import { TYPE, WireTap } from '../support/wire-tap.js';
 import { fault } from './support/fault.js';
+import { done } from './support/order.js';
 import type { Scene } from './support/scene.js';
 
-const PING = 11;
 /** In flight as somebody hangs. */
 const HELD = 100;
 const OTHERS = 50;
@@ -67,7 +67,7 @@ async function withHeld(
 async function endWell(scene: Scene, client: Child, name: string, failed: number): Promise<void> {
   tell(client, { order: 'call', pattern: 'echo', count: OTHERS });
   tell(client, { order: 'end' });
-  expect({ exit: await client.exit(), stderr: client.stderr }).toEqual({ exit: 0, stderr: '' });
+  await done(client);
   expect(idsOf(scene, 'failed', name)).toHaveLength(failed);
   expect(idsOf(scene, 'answered', name)).toHaveLength(idsOf(scene, 'asked', name).length - failed);
 }
@@ -114,9 +114,9 @@ async function surviveBusyServer(scene: Scene): Promise<void> {
   const server = await scene.serve();
   const tap = await WireTap.before(scene.path);
   const client = await withHeld(scene, name, PATIENT, tap.path);
-  const pingsBefore = tap.sent.of(PING).length;
+  const pingsBefore = tap.sent.of(TYPE.PING).length;
   tell(client, { order: 'call', pattern: 'busy', count: 1, ms: BUSY_MS });
-  await until(() => tap.sent.of(PING).length > pingsBefore, 'it is asked');
+  await until(() => tap.sent.of(TYPE.PING).length > pingsBefore, 'it is asked');
   tell(client, { order: 'call', pattern: 'echo', count: OTHERS });
   expect(idsOf(scene, 'answered', name)).toEqual([]);
   await comeTo(scene, 'answered', name, 1 + OTHERS);

@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 import { until } from '../support/wait.js';
 import { TYPE, WireTap } from '../support/wire-tap.js';
 import { fault } from './support/fault.js';
+import { done } from './support/order.js';
 import type { Scene } from './support/scene.js';
 
 const LAST_ID = 2 ** 32 - 1;
@@ -33,7 +34,7 @@ fault(
     server.signal('SIGTERM');
     expect(await server.exit()).toBe(0);
     client.write('stop\n');
-    expect({ exit: await client.exit(), stderr: client.stderr }).toEqual({ exit: 0, stderr: '' });
+    await done(client);
 
     const failed = [...scene.ledger.of('failed').keys()].sort();
     expect(failed).toEqual([...named('cut'), ...named('cut-too')].sort());

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import type { Child } from '../support/child.js';
 import { fault } from './support/fault.js';
-import { order } from './support/order.js';
+import { end, order } from './support/order.js';
 import type { Scene } from './support/scene.js';
 import { type ServerVitals, type Vitals, vitalsOf } from './support/vitals.js';
 
@@ -46,7 +46,7 @@ fault(
     expect(after.server).toMatchObject({ connections: 0, sockets: 0, callsInFlight: 0, others: [] });
     for (const side of ['server', 'client'] as const)
       expect(restOf(after[side])).toEqual(restOf(before[side]));
-    await end(client, server);
+    for (const program of [client, server]) await end(program);
   },
 );
 
@@ -115,10 +115,3 @@ const restOf = ({ descriptors, resources, listeners }: Vitals): object => ({
 
 const medianOf = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-
-async function end(...programs: Child[]): Promise<void> {
-  for (const program of programs) {
-    program.write('end\n');
-    expect({ exit: await program.exit(), stderr: program.stderr }).toEqual({ exit: 0, stderr: '' });
-  }
-}

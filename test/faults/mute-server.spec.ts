@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import type { Child } from '../support/child.js';
 import { fault } from './support/fault.js';
+import { done } from './support/order.js';
 import type { Scene } from './support/scene.js';
 
 const ATTEMPTS = 20;
@@ -29,7 +30,7 @@ async function meet(scene: Scene, reads: boolean): Promise<void> {
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
   });
   // It ends by itself: nothing of the attempts keeps it open.
-  expect({ exit: await client.exit(), stderr: client.stderr }).toEqual({ exit: 0, stderr: '' });
+  await done(client);
   const { before, left, terminus } = lastWordOf(client);
   expect(left).toEqual(before);
   expect(terminus).toMatchObject({ status: 'error', mute: { status: 'down' } });

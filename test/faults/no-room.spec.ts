@@ -3,8 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { NOBODY } from '../support/other-uid.js';
-import { done } from './support/attacked.js';
 import { fault } from './support/fault.js';
+import { done } from './support/order.js';
 import type { Scene } from './support/scene.js';
 
 /** Inodes of a file system: for itself, the directory of the lock, the socket in that, and the socket that is served. */

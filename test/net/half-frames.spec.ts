@@ -9,11 +9,10 @@ import { rawCall, rawFrame } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { TextPeer } from '../support/text-peer.js';
 import { Gate } from '../support/wait.js';
+import { TYPE } from '../support/wire-tap.js';
 
 const TIMEOUT_MS = 60;
 const KIB = 1024;
-const PING = 11;
-const PONG = 12;
 
 let gate = new Gate();
 
@@ -48,7 +47,7 @@ describe('a frame that begins and does not go on', () => {
   });
 
   it.each([
-    ['a header', rawFrame({ type: PING }).subarray(0, 3)],
+    ['a header', rawFrame({ type: TYPE.PING }).subarray(0, 3)],
     ['a length alone', rawCall({ id: 1, pattern: 'echo', payload: 'x'.repeat(200 * KIB) }).subarray(0, 10)],
   ])('is noticed in %s', async (_what, half) => {
     const { path, log } = await serving();
@@ -100,13 +99,13 @@ describe('a sender that is slow and moves', () => {
   it('lives where each chunk ends one frame and begins the next', async () => {
     const { path, log } = await serving();
     const peer = await RawPeer.greeted(path);
-    const ping = rawFrame({ type: PING, id: 7 });
+    const ping = rawFrame({ type: TYPE.PING, id: 7 });
     peer.send(ping.subarray(0, 5));
     for (let count = 0; count < 20; count += 1) {
       await delay(TIMEOUT_MS / 4);
       peer.send(ping.subarray(5), ping.subarray(0, 5));
     }
-    await peer.frame(PONG, 7);
+    await peer.frame(TYPE.PONG, 7);
     expect(peer.isClosed).toBe(false);
     expect(log.troubles).toEqual([]);
   });

@@ -9,14 +9,12 @@ import { RawServer, serverHello } from '../support/raw-server.js';
 import { until } from '../support/wait.js';
 import { TYPE } from '../support/wire-tap.js';
 
-const PING = 11;
-
 /** As a handler does that computes without a pause. */
 function spin(forMs: number): void {
   for (const endsAtMs = performance.now() + forMs; performance.now() < endsAtMs;);
 }
 
-const pingsOf = ({ frames }: RawServer): number => frames.filter(({ type }) => type === PING).length;
+const pingsOf = ({ frames }: RawServer): number => frames.filter(({ type }) => type === TYPE.PING).length;
 
 describe('a process that stalls itself', () => {
   const beat = { heartbeatIntervalMs: 100, heartbeatTimeoutMs: 1000 };

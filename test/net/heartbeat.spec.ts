@@ -14,7 +14,6 @@ import { TextPeer } from '../support/text-peer.js';
 import { until } from '../support/wait.js';
 import { TYPE, WireTap } from '../support/wire-tap.js';
 
-const PING = 11;
 /** Of a peer that is expected to answer: nothing here takes that long. */
 const PATIENT_MS = 15_000;
 /** What a busy machine may add. */
@@ -57,7 +56,7 @@ interface Framed {
   readonly frames: RawServer['frames'];
 }
 
-const pingsOf = ({ frames }: Framed): number => frames.filter(({ type }) => type === PING).length;
+const pingsOf = ({ frames }: Framed): number => frames.filter(({ type }) => type === TYPE.PING).length;
 
 async function pingsCome(peer: Framed, count: number): Promise<void> {
   await until(() => pingsOf(peer) >= count, `${count} PINGs came`);
@@ -93,7 +92,7 @@ describe('a peer that has said nothing for heartbeatIntervalMs', () => {
   it('is asked by a client, and not before', async () => {
     const beganAtMs = performance.now();
     const { server } = await muteServer({ heartbeatIntervalMs });
-    await server.frame(PING);
+    await server.frame(TYPE.PING);
     expect(performance.now() - beganAtMs).toBeGreaterThan(heartbeatIntervalMs - 10);
   });
 
@@ -101,7 +100,7 @@ describe('a peer that has said nothing for heartbeatIntervalMs', () => {
     const { path } = await serve([Work], { heartbeatIntervalMs });
     const beganAtMs = performance.now();
     const peer = await RawPeer.greeted(path);
-    await peer.frame(PING);
+    await peer.frame(TYPE.PING);
     expect(performance.now() - beganAtMs).toBeGreaterThan(heartbeatIntervalMs - 10);
   });
 
@@ -196,7 +195,7 @@ describe('a peer that does not answer within heartbeatTimeoutMs more', () => {
     const slow = { heartbeatIntervalMs: 200, heartbeatTimeoutMs: 4000 };
     const { server, client, socket } = await muteServer(slow);
     const call = codeOf(client.send('x', 1));
-    await server.frame(PING);
+    await server.frame(TYPE.PING);
     const beganAtMs = performance.now();
     socket.write(rawFrame({ type: TYPE.PONG }));
     expect(await call).toBe('HEARTBEAT_TIMEOUT');

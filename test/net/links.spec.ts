@@ -29,18 +29,24 @@ function expectUntouched(file: string): void {
   expect(statSync(file).mode & 0o777).toBe(0o600);
 }
 
+/** A socket file as a starter has it before others see it. */
+async function bind(path: string) {
+  const server = createServer();
+  const bound = await bindSocketFile(
+    server,
+    settingsOf(path),
+    async () => undefined,
+    () => undefined,
+  );
+  afterThisTest(() => server.close());
+  return bound;
+}
+
 describe('a link that a neighbour puts', () => {
   it('at the path between the look at it and the rename is replaced, and what it leads to is not touched', async () => {
     const { path, file } = precious();
-    const server = createServer();
-    const bound = await bindSocketFile(
-      server,
-      settingsOf(path),
-      async () => undefined,
-      () => undefined,
-    );
+    const bound = await bind(path);
     afterThisTest(() => rmSync(path));
-    afterThisTest(() => server.close());
     symlinkSync(file, path);
     await bound.publish();
     expect(lstatSync(path).isSocket()).toBe(true);
@@ -49,14 +55,7 @@ describe('a link that a neighbour puts', () => {
 
   it('at the path of a server that lives is no file of it: it is left where it is, and so is what it leads to', async () => {
     const { path, file } = precious();
-    const server = createServer();
-    const bound = await bindSocketFile(
-      server,
-      settingsOf(path),
-      async () => undefined,
-      () => undefined,
-    );
-    afterThisTest(() => server.close());
+    const bound = await bind(path);
     await bound.publish();
     rmSync(path);
     symlinkSync(file, path);

@@ -15,10 +15,10 @@ const MAX_PIECES = 4;
 /** More than there are connections: two seeds have no connection in common. */
 const SEEDS_APART = 1_000_003;
 
-const done = { connections: 0, bytes: 0, dropped: 0, hung: 0, told: {} };
+const done = { connections: 0, bytes: 0, dropped: 0, hung: 0, codes: {} };
 
 function count(text) {
-  for (const [, code] of text.matchAll(/"code":"([A-Z_]+)"/g)) done.told[code] = (done.told[code] ?? 0) + 1;
+  for (const [, code] of text.matchAll(/"code":"([A-Z_]+)"/g)) done.codes[code] = (done.codes[code] ?? 0) + 1;
 }
 
 /** Cut at random places: where a chunk ends must not matter. */

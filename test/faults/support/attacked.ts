@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import type { UdsServerSettings } from '../../../src/index.js';
 import type { Child } from '../../support/child.js';
+import { done, end } from './order.js';
 import type { Scene } from './scene.js';
 import { type ServerVitals, vitalsOf } from './vitals.js';
 
@@ -39,11 +40,10 @@ export async function underAttack(
 
   await scene.moreAnswers(100);
   honest.write('stop\n');
-  expect({ exit: await honest.exit(), stderr: honest.stderr }).toEqual({ exit: 0, stderr: '' });
+  await done(honest);
   expect([...scene.ledger.of('parted').keys()]).toEqual([]);
   const after = await backToNormal(server, before);
-  server.write('end\n');
-  expect({ exit: await server.exit(), stderr: server.stderr }).toEqual({ exit: 0, stderr: '' });
+  await end(server);
   for (const [code, count] of Object.entries(after.codes)) scene.row.addCode(code, count);
   return after;
 }
@@ -63,10 +63,4 @@ async function backToNormal(server: Child, before: ServerVitals): Promise<Server
   });
   expect(after.heapBytes).toBeLessThan(before.heapBytes + HEAP_SLACK_BYTES);
   return after;
-}
-
-/** Waits for a program that must end well; gives what it said. */
-export async function done(program: Child): Promise<string> {
-  expect({ exit: await program.exit(), stderr: program.stderr }).toEqual({ exit: 0, stderr: '' });
-  return program.stdout;
 }

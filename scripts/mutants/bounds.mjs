@@ -2,6 +2,50 @@ import { faults, group } from './group.mjs';
 
 /** What a peer can make a server hold, and for how long. */
 export const bounds = [
+  ...group('test/net/abandoned.spec.ts', [
+    {
+      says: 'handlers that run on have a bound',
+      file: 'src/protocol/incoming-calls.ts',
+      from: ' || this.#abandoned >= ABANDONED_FACTOR * maxInFlight',
+      to: '',
+      name: 'once they have ended: cancelled',
+    },
+    {
+      says: 'a generator that runs on counts',
+      file: 'src/transport/uds.answer-stream.ts',
+      from: '    this.reply.beginWork();\n',
+      to: '',
+      name: 'cancelled, of a generator',
+    },
+    {
+      says: 'a deserializer that runs on counts',
+      file: 'src/transport/uds.server.ts',
+      from: '    incoming.beginWork(call);\n',
+      to: '',
+      name: 'a deserializer that takes its time',
+    },
+    {
+      says: 'what has ended is forgotten',
+      file: 'src/protocol/incoming-calls.ts',
+      from: '    this.#abandoned -= 1;\n',
+      to: '',
+      name: 'once they have ended: cancelled',
+    },
+    {
+      says: 'nobody is refused for one round of cancels',
+      file: 'src/protocol/incoming-calls.ts',
+      from: 'const ABANDONED_FACTOR = 4;',
+      to: 'const ABANDONED_FACTOR = 1;',
+      name: 'asks for as much again',
+    },
+    {
+      says: 'who was told no limits is held back',
+      file: 'src/protocol/incoming-calls.ts',
+      from: 'return this.#hasTooManyRequests || this.eventsRunning',
+      to: 'return this.#calls.size >= this.settings.maxInFlight || this.eventsRunning',
+      name: 'it is refused nothing',
+    },
+  ]),
   ...group('test/net/half-frames.spec.ts', [
     {
       says: 'a frame that stands still is noticed',
@@ -139,6 +183,13 @@ export const bounds = [
       from: '    this.#calls.set(id, call);\n    this.heldBytes += call.wireBytes;\n',
       to: '    this.#calls.set(id, call);\n    this.heldBytes += Math.min(0, call.wireBytes);\n',
       name: 'while it holds more than is free',
+    },
+    {
+      says: 'what was cancelled and runs on is counted',
+      file: 'src/protocol/incoming-calls.ts',
+      from: '    if (call.workers > 0) this.#abandoned += 1;\n    else this.heldBytes -= call.wireBytes;\n',
+      to: '    if (call.workers > 0) this.#abandoned += 1;\n    this.heldBytes -= call.wireBytes;\n',
+      name: 'cancelled much that runs on',
     },
     {
       says: 'events that run on are counted',

@@ -194,6 +194,7 @@ export const lifetime = [
     },
     {
       says: 'who is in the queue of a closing server is served',
+      keeps: 'A server that closes serves those who had connected by then.',
       file: 'src/net/listener.ts',
       from: '    await this.#acceptUntilQuiet();\n',
       to: '',

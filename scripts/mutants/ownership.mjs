@@ -176,11 +176,12 @@ export const ownership = [
       row: '8 servers started at once on a stale path, 50 rounds, with random kills in half of them',
     },
     {
-      says: 'accepting until the queue is empty',
-      keeps: 'A server that closes serves those who had connected by then.',
-      file: 'src/net/listener.ts',
-      from: '    await this.#acceptUntilQuiet();\n',
-      to: '    if (this.#isCut) await this.#acceptUntilQuiet();\n',
+      says: 'a socket file takes the place of another in one step',
+      file: 'src/net/socket-file.ts',
+      from: '      await rename(this.lock.privatePath, this.file.path);\n',
+      to: `      await unlink(this.file.path).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await rename(this.lock.privatePath, this.file.path);\n`,
       spec: 'test/faults/takeover.soak.spec.ts',
       row: 'takeover under a loop of fresh clients: 5,000, each HELLO and one echo, client retries switched off',
     },

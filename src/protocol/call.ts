@@ -54,6 +54,8 @@ export class IncomingCall {
   readonly wireBytes: number;
   isOver = false;
   isAnswered = false;
+  /** How much of the application is at work for it, the end of the call or not: its deserializer, its handler, a stream. */
+  workers = 0;
   /** Bytes of NEXT that the caller still takes; one frame may take it below 0. */
   creditBytes: number;
   /** Called once if the call ends before it was answered in full: cancelled, out of time, the peer gone. */

@@ -1,8 +1,24 @@
 import { idAfter, IncomingCall } from './call.js';
-import { errorOf, UdsError } from './errors.js';
+import {
+  idInUse,
+  metadataTooLarge,
+  tooManyAbandoned,
+  tooManyEvents,
+  tooManyInFlight,
+  unwritable,
+} from './call-errors.js';
+import { errorOf, type UdsError } from './errors.js';
 import { FrameType, MAX_U32 } from './frame.js';
 import { Message } from './message.js';
 import type { SessionOwner, SessionSettings, SessionSink } from './session-owner.js';
+
+/**
+ * So many times `maxInFlight` requests may be over while somebody works for them. Who cancels now and then and asks again is
+ * refused nothing: a chunk may bring many cancels and as many requests before one of the handlers can look at its signal. Who
+ * does only that ("rapid reset", CVE-2023-44487) has no more run for him. The HTTP/2 server of Go queues as many
+ * (golang.org/x/net/http2, v0.17.0).
+ */
+const ABANDONED_FACTOR = 4;
 
 /**
  * The calls that the peer made on one connection. Two rules: a call is over exactly once; nothing is sent for a call
@@ -14,7 +30,7 @@ export class IncomingCalls {
   lastTakenId = 0;
   /** Requests answered and events run to their end. */
   served = 0;
-  /** Of the calls under way, on the wire. */
+  /** Of the calls under way and of those that are over while somebody works for them, on the wire. */
   heldBytes = 0;
 
   /** Whether the peer was told the limits; one that was not is held back by reading no more, and refused nothing. */
@@ -26,6 +42,8 @@ export class IncomingCalls {
   /** Events taken whose credit was not given back yet, and how many of those have ended. */
   #eventsTaken = 0;
   #eventsEnded = 0;
+  /** Requests that are over while somebody works for them: a cancel or a deadline stops only who looks at it. */
+  #abandoned = 0;
   #isClosed = false;
 
   constructor(
@@ -44,7 +62,12 @@ export class IncomingCalls {
 
   /** Whether as much runs as the limits allow. */
   get isFull(): boolean {
-    return this.#calls.size >= this.settings.maxInFlight || this.eventsRunning >= this.settings.maxEvents;
+    return this.#hasTooManyRequests || this.eventsRunning >= this.settings.maxEvents;
+  }
+
+  get #hasTooManyRequests(): boolean {
+    const { maxInFlight } = this.settings;
+    return this.#calls.size >= maxInFlight || this.#abandoned >= ABANDONED_FACTOR * maxInFlight;
   }
 
   /** @throws ProtocolError ID_IN_USE */
@@ -67,12 +90,8 @@ export class IncomingCalls {
 
   /** @throws ProtocolError TOO_MANY_EVENTS */
   receiveEvent(message: Message, nowMs: number): void {
-    if (this.areLimitsTold && this.#eventsTaken >= this.settings.maxEvents) {
-      throw errorOf(
-        'TOO_MANY_EVENTS',
-        `The peer sent an event without credit; ${this.settings.maxEvents} may be under way (option maxEvents).`,
-      );
-    }
+    const { maxEvents } = this.settings;
+    if (this.areLimitsTold && this.#eventsTaken >= maxEvents) throw tooManyEvents(maxEvents);
     this.#eventsTaken += 1;
     const call = new IncomingCall(0, message, nowMs);
     const refusal = message.fault ?? this.#metadataRefusal(message);
@@ -146,6 +165,20 @@ export class IncomingCalls {
     call.onCancel?.(error);
   }
 
+  /** Somebody works for a call from now on, whether or not it ends meanwhile. */
+  beginWork(call: IncomingCall): void {
+    call.workers += 1;
+  }
+
+  /** The reverse, once for each. */
+  endWork(call: IncomingCall): void {
+    call.workers -= 1;
+    if (call.workers > 0 || !call.isOver || call.isEvent) return;
+    this.#abandoned -= 1;
+    this.heldBytes -= call.wireBytes;
+    this.owner.freed();
+  }
+
   /** An event ended. */
   finish(event: IncomingCall): void {
     if (event.isOver) return;
@@ -175,12 +208,7 @@ export class IncomingCalls {
   /** @throws ProtocolError ID_IN_USE */
   #idOf({ id, peerId }: Message): number {
     const isInUse = peerId === undefined ? this.#calls.has(id) : this.#byPeerId.has(peerId);
-    if (isInUse) {
-      throw errorOf(
-        'ID_IN_USE',
-        `The peer used an id${id === 0 ? '' : ` (${id})`} for a second request while the first is in flight.`,
-      );
-    }
+    if (isInUse) throw idInUse(id);
     return peerId === undefined ? id : idAfter(this.lastTakenId, this.#calls);
   }
 
@@ -194,11 +222,9 @@ export class IncomingCalls {
   /** Why a request is refused before anything runs, if it is. */
   #refusalOf(message: Message): UdsError | undefined {
     const { maxInFlight } = this.settings;
-    if (this.areLimitsTold && this.#calls.size >= maxInFlight) {
-      return errorOf(
-        'TOO_MANY_REQUESTS',
-        `${maxInFlight} requests are in flight on this connection already (option maxInFlight).`,
-      );
+    if (this.areLimitsTold && this.#hasTooManyRequests) {
+      if (this.#calls.size >= maxInFlight) return tooManyInFlight(maxInFlight);
+      return tooManyAbandoned(maxInFlight, ABANDONED_FACTOR);
     }
     return message.fault ?? this.#metadataRefusal(message);
   }
@@ -206,10 +232,7 @@ export class IncomingCalls {
   #metadataRefusal(message: Message): UdsError | undefined {
     const { maxMetadataBytes } = this.settings;
     if (message.metadataBytes <= maxMetadataBytes) return undefined;
-    return errorOf(
-      'METADATA_TOO_LARGE',
-      `The metadata has ${message.metadataBytes} bytes; the limit is ${maxMetadataBytes} (option maxMetadataBytes).`,
-    );
+    return metadataTooLarge(message.metadataBytes, maxMetadataBytes);
   }
 
   #answerLast(type: number, call: IncomingCall, value: unknown, isEnveloped: boolean): UdsError | undefined {
@@ -258,7 +281,8 @@ export class IncomingCalls {
     if (call.isOver) return false;
     call.isOver = true;
     this.#calls.delete(call.id);
-    this.heldBytes -= call.wireBytes;
+    if (call.workers > 0) this.#abandoned += 1;
+    else this.heldBytes -= call.wireBytes;
     if (call.peerId !== undefined) this.#byPeerId.delete(call.peerId);
     return true;
   }
@@ -270,11 +294,4 @@ function answerOf(type: number, call: IncomingCall, payload: unknown, isEnvelope
   message.isEnveloped = isEnveloped;
   message.peerId = call.peerId;
   return message;
-}
-
-/** What the caller is told where its answer can't be written. */
-function unwritable(error: unknown): UdsError {
-  if (error instanceof UdsError && error.code === 'PAYLOAD_TOO_LARGE')
-    return errorOf('ANSWER_TOO_LARGE', error.message);
-  return errorOf('UNSERIALIZABLE_ANSWER', 'The handler gave a value that can not be written as JSON.');
 }

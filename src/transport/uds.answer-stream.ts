@@ -103,6 +103,7 @@ export class AnswerStream {
 
   async #pump(): Promise<void> {
     this.#isPumping = true;
+    this.reply.beginWork();
     for (
       let part = this.#parts.dequeue();
       part !== undefined && !this.reply.isOver();
@@ -117,6 +118,7 @@ export class AnswerStream {
       }
     }
     this.#isPumping = false;
+    this.reply.endWork();
     if (!this.reply.isOver()) this.#end?.();
   }
 

@@ -27,8 +27,15 @@ export class Answer {
 
   /** Runs a handler and answers with what it gives; never throws, whatever the handler does. */
   async run(handler: () => unknown): Promise<void> {
+    let result: unknown;
     try {
-      this.#give(await handler());
+      this.reply.beginWork();
+      try {
+        result = await handler();
+      } finally {
+        this.reply.endWork();
+      }
+      this.#give(result);
     } catch (error) {
       this.reply.failPastFilters(error);
     }

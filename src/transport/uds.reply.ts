@@ -34,6 +34,15 @@ export class Reply {
     this.#ended = ended;
   }
 
+  /** Part of the application works for the call until `endWork`, whatever becomes of the call meanwhile. */
+  beginWork(): void {
+    this.calls.beginWork(this.call);
+  }
+
+  endWork(): void {
+    this.calls.endWork(this.call);
+  }
+
   /** A method, since the answer changes while a stream is awaited. */
   isOver(): boolean {
     return this.call.isOver;

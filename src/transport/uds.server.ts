@@ -174,18 +174,22 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       this.#run(call, connection, call.pattern, call.payload, call.metadata);
       return;
     }
+    const { incoming } = connection.session;
+    incoming.beginWork(call);
     this.#requests.read(
       call,
       connection,
       ({ pattern, data, metadata }) => {
+        incoming.endWork(call);
         // A deserializer may take its time, and the caller may have gone meanwhile.
         if (!call.isOver) this.#run(call, connection, pattern, data, metadata);
       },
       () => {
+        incoming.endWork(call);
         const error = errorOf('BAD_PAYLOAD', 'The deserializer of the server could not read the call.');
         this.#log.troubled(error, connection);
-        if (call.isEvent) connection.session.incoming.finish(call);
-        else connection.session.incoming.refuse(call, error);
+        if (call.isEvent) incoming.finish(call);
+        else incoming.refuse(call, error);
       },
     );
   }

@@ -5,14 +5,14 @@ import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { lastValueFrom } from 'rxjs';
 import { clientOf, type Served, serve } from '../support/nest.js';
-import { rawCall } from '../support/raw-frames.js';
+import { rawCall, rawFrame } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { TextPeer } from '../support/text-peer.js';
 import { Gate, turns, until } from '../support/wait.js';
+import { TYPE } from '../support/wire-tap.js';
 
 const KIB = 1024;
 const MIB = KIB ** 2;
-const RESPONSE = 5;
 
 let gate = new Gate();
 let begun = 0;
@@ -88,11 +88,11 @@ describe('frames that need more room than there is', () => {
     third.send(frame(1, 600 * KIB).subarray(1000));
     const short = await RawPeer.greeted(path);
     short.send(frame(1, 10 * KIB));
-    await short.frame(RESPONSE, 1);
+    await short.frame(TYPE.RESPONSE, 1);
     expect(sockets.map((socket) => socket.isPaused())).toEqual([false, true, true, false]);
     expect(sockets.slice(1, 3).map((socket) => socket.bytesRead < 100 * KIB)).toEqual([true, true]);
     holder.send(frame(1, 800 * KIB).subarray(1000));
-    for (const peer of [holder, second, third]) await peer.frame(RESPONSE, 1);
+    for (const peer of [holder, second, third]) await peer.frame(TYPE.RESPONSE, 1);
   });
 
   it('have the room of one whose peer has gone', async () => {
@@ -103,7 +103,7 @@ describe('frames that need more room than there is', () => {
     await turns();
     expect(sockets[1]?.isPaused()).toBe(true);
     holder.socket.destroy();
-    await second.frame(RESPONSE, 1);
+    await second.frame(TYPE.RESPONSE, 1);
   });
 
   it('are lines too, whose length nobody has told', async () => {
@@ -131,18 +131,35 @@ describe('one connection that has much under way', () => {
     expect(begun).toBeLessThan(9);
     const other = await RawPeer.greeted(path);
     other.send(frame(1, 200 * KIB));
-    await other.frame(RESPONSE, 1);
+    await other.frame(TYPE.RESPONSE, 1);
     gate.open();
-    await hoarder.frame(RESPONSE, 12);
+    await hoarder.frame(TYPE.RESPONSE, 12);
     expect(sockets[0]?.isPaused()).toBe(false);
   });
 
-  it('holds it still when its peer has gone and its events run on', async () => {
+  it('is not read on while it has cancelled much that runs on', async () => {
+    const { path, sockets } = await serving();
+    const hoarder = await RawPeer.greeted(path);
+    for (let id = 1; id <= 12; id += 1) {
+      hoarder.send(frame(id, 100 * KIB, 'gated'));
+      await until(() => begun === id || sockets[0]?.isPaused() === true, 'it runs or waits');
+      hoarder.send(rawFrame({ type: TYPE.CANCEL, id }));
+    }
+    expect(begun).toBeLessThan(9);
+    hoarder.send(frame(13, 1));
+    gate.open();
+    await hoarder.frame(TYPE.RESPONSE, 13);
+  });
+
+  it.each([
+    ['events', 'noted', () => 0],
+    ['requests', 'gated', (count: number) => count],
+  ])('holds it still when its peer has gone and its %s run on', async (_what, pattern, idOf) => {
     const { path, sockets } = await serving();
     const gone = await RawPeer.greeted(path);
-    for (let count = 0; count < 6; count += 1) {
-      gone.send(rawCall({ pattern: 'noted', kind: 3, payload: Buffer.alloc(80 * KIB) }));
-      await until(() => begun === count + 1, 'the event began');
+    for (let count = 1; count <= 6; count += 1) {
+      gone.send(frame(idOf(count), 80 * KIB, pattern));
+      await until(() => begun === count, 'it began');
     }
     gone.socket.destroy();
     await until(() => sockets[0]?.closed === true, 'the server knows that it has gone');
@@ -150,6 +167,6 @@ describe('one connection that has much under way', () => {
     next.send(frame(1, 300 * KIB, 'gated'), frame(2, 1));
     await until(() => sockets[1]?.isPaused() === true, 'the next one waits');
     gate.open();
-    await next.frame(RESPONSE, 2);
+    await next.frame(TYPE.RESPONSE, 2);
   });
 });

@@ -8,7 +8,17 @@ import { tempFolder } from './temp.js';
 import { until } from './wait.js';
 
 /** Types of frames, by the page. */
-export const TYPE = { REQUEST: 3, EVENT: 4, RESPONSE: 5, NEXT: 6, ERROR: 8, CANCEL: 9, PING: 11, PONG: 12, GOAWAY: 13 };
+export const TYPE = {
+  REQUEST: 3,
+  EVENT: 4,
+  RESPONSE: 5,
+  NEXT: 6,
+  ERROR: 8,
+  CANCEL: 9,
+  PING: 11,
+  PONG: 12,
+  GOAWAY: 13,
+};
 
 /** One connection, one way: where its bytes go, and those that are held back. */
 interface Lane {

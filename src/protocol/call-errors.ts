@@ -1,0 +1,40 @@
+import { errorOf, UdsError } from './errors.js';
+
+export const tooManyInFlight = (maxInFlight: number): UdsError =>
+  errorOf(
+    'TOO_MANY_REQUESTS',
+    `${maxInFlight} requests are in flight on this connection already (option maxInFlight).`,
+  );
+
+/** @param factor see ABANDONED_FACTOR. */
+export const tooManyAbandoned = (maxInFlight: number, factor: number): UdsError =>
+  errorOf(
+    'TOO_MANY_REQUESTS',
+    `The handlers of ${factor * maxInFlight} requests of this connection still run that were cancelled or are out of time (${factor} times the option maxInFlight).`,
+  );
+
+export const tooManyEvents = (maxEvents: number): UdsError =>
+  errorOf(
+    'TOO_MANY_EVENTS',
+    `The peer sent an event without credit; ${maxEvents} may be under way (option maxEvents).`,
+  );
+
+/** @param id 0 where the peer has ids of its own. */
+export const idInUse = (id: number): UdsError =>
+  errorOf(
+    'ID_IN_USE',
+    `The peer used an id${id === 0 ? '' : ` (${id})`} for a second request while the first is in flight.`,
+  );
+
+export const metadataTooLarge = (bytes: number, maxMetadataBytes: number): UdsError =>
+  errorOf(
+    'METADATA_TOO_LARGE',
+    `The metadata has ${bytes} bytes; the limit is ${maxMetadataBytes} (option maxMetadataBytes).`,
+  );
+
+/** What the caller is told where its answer can't be written. */
+export function unwritable(error: unknown): UdsError {
+  if (error instanceof UdsError && error.code === 'PAYLOAD_TOO_LARGE')
+    return errorOf('ANSWER_TOO_LARGE', error.message);
+  return errorOf('UNSERIALIZABLE_ANSWER', 'The handler gave a value that can not be written as JSON.');
+}

@@ -1,0 +1,167 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { Ctx, type Deserializer, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { Buffer } from 'node:buffer';
+import { UdsContext } from '../../src/index.js';
+import { serve } from '../support/nest.js';
+import { rawCall, rawFrame } from '../support/raw-frames.js';
+import { RawPeer } from '../support/raw-peer.js';
+import { TextPeer } from '../support/text-peer.js';
+import { Gate, turns, until } from '../support/wait.js';
+import { TYPE } from '../support/wire-tap.js';
+
+const LIMIT = 16;
+/** So many times LIMIT of them may there be. */
+const FACTOR = 4;
+
+let gate = new Gate();
+let begun = 0;
+let running = 0;
+
+beforeEach(() => {
+  gate = new Gate();
+  [begun, running] = [0, 0];
+});
+
+@Controller()
+class Work {
+  /** Looks at no signal. */
+  @MessagePattern('gated')
+  async gated(data: unknown): Promise<unknown> {
+    begun += 1;
+    running += 1;
+    await gate.opened;
+    running -= 1;
+    return data;
+  }
+
+  @MessagePattern('streamed')
+  async *streamed(data: unknown): AsyncGenerator {
+    yield await this.gated(data);
+  }
+
+  @MessagePattern('aborts')
+  aborts(@Payload() _data: unknown, @Ctx() { signal }: UdsContext): Promise<never> {
+    begun += 1;
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new RpcException('aborted')));
+    });
+  }
+}
+
+const request = (id: number, pattern: string, timeoutMs = 0): Buffer =>
+  rawCall({ id, pattern, payload: 'x', timeoutMs, credit: 1000 });
+
+const cancel = (id: number): Buffer => rawFrame({ type: TYPE.CANCEL, id });
+
+const idsFrom = (first: number, count: number): number[] =>
+  Array.from({ length: count }, (_, at) => first + at);
+
+/** Asks for what nobody handles; gives what the server says of it. */
+async function ask(peer: RawPeer, id: number): Promise<string> {
+  peer.send(request(id, 'nobody'));
+  const { body } = await peer.frame(TYPE.ERROR, id);
+  const { code, message } = JSON.parse(body.toString()) as { code: string; message: string };
+  return `${code}: ${message}`;
+}
+
+/** Has as many requests abandoned as may be while somebody works for them. @param timeoutMs 0 for those that are cancelled. */
+async function abandon(peer: RawPeer, pattern: string, timeoutMs: number): Promise<void> {
+  for (let round = 0; round < FACTOR; round += 1) {
+    const ids = idsFrom(1 + round * LIMIT, LIMIT);
+    await sendAndWait(peer, ...ids.map((id) => request(id, pattern, timeoutMs)));
+    if (timeoutMs === 0) await sendAndWait(peer, ...ids.map(cancel));
+    else await outOfTime(peer, 1000 * (round + 1));
+  }
+}
+
+/** Sends frames, and waits until the server has read them. */
+async function sendAndWait(peer: RawPeer, ...frames: Buffer[]): Promise<void> {
+  const pongs = peer.frames.filter(({ type }) => type === TYPE.PONG).length;
+  peer.send(...frames, rawFrame({ type: TYPE.PING, id: pongs + 1 }));
+  await peer.frame(TYPE.PONG, pongs + 1);
+}
+
+/** Until nothing is in flight any more. */
+async function outOfTime(peer: RawPeer, firstId: number): Promise<void> {
+  let id = firstId;
+  while ((await ask(peer, id)).includes('in flight')) id += 1;
+}
+
+describe('requests that are over while their handlers run on', () => {
+  it.each([
+    ['cancelled', 'gated', 0],
+    ['cancelled, of a generator', 'streamed', 0],
+    ['out of time', 'gated', 200],
+  ])('have a bound that is told, and room once they have ended: %s', async (_what, pattern, timeoutMs) => {
+    const { path } = await serve([Work], { maxInFlight: LIMIT });
+    const peer = await RawPeer.greeted(path);
+    await abandon(peer, pattern, timeoutMs);
+    expect(running).toBe(FACTOR * LIMIT);
+    expect(await ask(peer, 9000)).toMatch(
+      /^TOO_MANY_REQUESTS: The handlers of 64 requests .*still run.*4 times/,
+    );
+    gate.open();
+    await until(() => running === 0, 'they have ended');
+    peer.send(request(9001, 'gated'));
+    await peer.frame(TYPE.RESPONSE, 9001);
+  });
+
+  it('have it through a deserializer that takes its time', async () => {
+    const deserializer: Deserializer<never, Promise<never>> = {
+      async deserialize(packet: never): Promise<never> {
+        await gate.opened;
+        return packet;
+      },
+    };
+    const { path } = await serve([Work], { maxInFlight: LIMIT, deserializer });
+    const peer = await RawPeer.greeted(path);
+    await abandon(peer, 'gated', 0);
+    expect(await ask(peer, 9000)).toMatch(/^TOO_MANY_REQUESTS: The handlers of 64/);
+    gate.open();
+  });
+
+  it('have none where the handlers look at their signal', async () => {
+    const { path, log } = await serve([Work], { maxInFlight: LIMIT });
+    const peer = await RawPeer.greeted(path);
+    for (let round = 0; round < 3 * FACTOR; round += 1) {
+      const ids = idsFrom(1 + round * LIMIT, LIMIT);
+      peer.send(...ids.map((id) => request(id, 'aborts')));
+      await until(() => begun === (round + 1) * LIMIT, 'all of them run');
+      peer.send(...ids.map(cancel));
+    }
+    expect(await ask(peer, 9000)).toMatch(/^NO_HANDLER/);
+    expect(log.troubles).toEqual([expect.stringMatching(/^NO_HANDLER/)]);
+  });
+
+  it('are no reason to refuse who cancels all that it may have in flight and asks for as much again', async () => {
+    const { path, log } = await serve([Work], { maxInFlight: LIMIT });
+    const peer = await RawPeer.greeted(path);
+    const [first, second] = [idsFrom(1, LIMIT), idsFrom(1 + LIMIT, LIMIT)];
+    peer.send(...first.map((id) => request(id, 'aborts')));
+    await until(() => begun === LIMIT, 'all of them run');
+    peer.send(...first.map(cancel), ...second.map((id) => request(id, 'aborts')));
+    await until(() => begun === 2 * LIMIT, 'all of them run');
+    expect(log.troubles).toEqual([]);
+  });
+
+  it('hold a peer back that was told no limits: it is refused nothing', async () => {
+    const served = await serve([Work], { maxInFlight: LIMIT });
+    const { peer, socket } = await TextPeer.accepted(served);
+    // One less than would hold it back by themselves: its cancels are read.
+    for (let first = 1; first < FACTOR * LIMIT; first += LIMIT - 1) {
+      const ids = idsFrom(first, LIMIT - 1);
+      peer.sendLines(...ids.map((id) => ({ id, pattern: 'gated', data: id })));
+      await until(() => begun === first + LIMIT - 2, 'all of them run');
+      peer.sendLines(...ids.map((id) => ({ id, cancel: true })));
+    }
+    await until(() => socket.isPaused(), 'it is held back');
+    const ranBefore = begun;
+    peer.sendLines({ id: 'last', pattern: 'gated', data: 1 });
+    await turns();
+    expect(begun).toBe(ranBefore);
+    gate.open();
+    expect(await peer.linesCome(1)).toEqual([{ id: 'last', response: 1 }]);
+    expect(served.log.troubles).toEqual([]);
+  });
+});

@@ -23,6 +23,7 @@ const COPIED = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   '.env.example',
 ];
 const LIMIT_MS = 180_000;

@@ -2,6 +2,36 @@ import { faults, group } from './group.mjs';
 
 /** What a peer can make a server hold, and for how long. */
 export const bounds = [
+  ...group('test/net/read-turns.spec.ts', [
+    {
+      says: 'a flood is read in turns',
+      file: 'src/net/read-turn.ts',
+      from: 'const piece = chunk.subarray(at, at + pieceBytes);',
+      to: 'const piece = pieceBytes > 0 ? chunk : chunk.subarray(at);',
+      name: 'between his requests',
+    },
+    {
+      says: 'what is refused is read in turns too',
+      file: 'src/net/read-turn.ts',
+      from: 'this.#spentMs < turnMs && ',
+      to: '',
+      name: 'between what is refused',
+    },
+    {
+      says: 'what a turn had no time for is read in the next',
+      file: 'src/net/read-turn.ts',
+      from: '    if (rest.length > 0) this.socket.unshift(rest);\n',
+      to: '',
+      name: 'has all of his requests',
+    },
+    {
+      says: 'a connection that waits for its turn is not at its end',
+      file: 'src/net/socket-end.ts',
+      from: 'return readableLength + socket.readableLength > 0 || ',
+      to: 'return ',
+      name: 'answered by a server that closes meanwhile',
+    },
+  ]),
   ...group('test/net/abandoned.spec.ts', [
     {
       says: 'handlers that run on have a bound',
@@ -50,7 +80,7 @@ export const bounds = [
     {
       says: 'a frame that stands still is noticed',
       file: 'src/net/connection.ts',
-      from: '    this.#liveness.rested(dialect.unfinishedBytes > 0);\n',
+      from: '    this.#liveness.rested(this.#speech.isMidFrame);\n',
       to: '',
       name: 'ends its connection with FRAME_TIMEOUT',
     },
@@ -194,7 +224,7 @@ export const bounds = [
     {
       says: 'events that run on are counted',
       file: 'src/net/read-gate.ts',
-      from: 'this.#share.hold(0, this.sight.calls.heldBytes);',
+      from: 'this.#share.hold(0, this.owner.calls.heldBytes);',
       to: 'this.#share.hold(0, 0);',
       name: 'its events run on',
     },
@@ -203,8 +233,8 @@ export const bounds = [
     {
       says: 'the slow-reader limit',
       file: 'src/net/read-gate.ts',
-      from: '      else this.tooSlow(standstill(slowReaderTimeoutMs));\n',
-      to: '      else if (takenBefore < 0) this.tooSlow(standstill(slowReaderTimeoutMs));\n',
+      from: '      else this.owner.tooSlow(standstill(slowReaderTimeoutMs));\n',
+      to: '      else if (takenBefore < 0) this.owner.tooSlow(standstill(slowReaderTimeoutMs));\n',
       spec: 'test/faults/deaf-readers.spec.ts',
       row: 'a reader that never reads, 10,000 requests, in each dialect',
     },
@@ -233,6 +263,14 @@ export const bounds = [
       row: '1,000 connections with a frame of the largest length announced and never sent',
     },
     {
+      says: 'reading in turns',
+      file: 'src/net/read-turn.ts',
+      from: 'const TURN_MS = 0.2;\nconst LONE_TURN_MS = 2;',
+      to: 'const TURN_MS = 10_000;\nconst LONE_TURN_MS = 10_000;',
+      spec: 'test/faults/flooding.spec.ts',
+      row: 'one client floods, 20 others echo',
+    },
+    {
       says: 'silent connections go first',
       file: 'src/net/connection-limit.ts',
       from: '    this.#isLooking = true;\n',
@@ -243,8 +281,8 @@ export const bounds = [
     {
       says: 'an id is in use once',
       file: 'src/protocol/incoming-calls.ts',
-      from: '    if (isInUse) {',
-      to: '    if (isInUse && id < 0) {',
+      from: 'if (isInUse) throw',
+      to: 'if (isInUse && id < 0) throw',
       spec: 'test/faults/frame-storm.spec.ts',
       row: 'a storm of CANCELs, CREDITs, PINGs, HELLOs, reused ids, unknown types',
     },

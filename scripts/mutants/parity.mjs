@@ -104,8 +104,8 @@ export const parity = group('test/transport/parity/parity.spec.ts', [
     says: 'what a handler promises is awaited',
     keeps: 'Answers come as they are ready.',
     file: 'src/transport/uds.answer.ts',
-    from: 'this.#give(await handler());',
-    to: 'this.#give(await (Answer.last = Promise.resolve(Answer.last).then(handler)));',
+    from: 'result = await handler();',
+    to: 'result = await (Answer.last = Promise.resolve(Answer.last).then(handler));',
     name: 'What a handler returns',
   },
   {

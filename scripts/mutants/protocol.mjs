@@ -152,14 +152,14 @@ export const protocol = [
     {
       says: 'requests over maxInFlight are refused',
       file: 'src/protocol/incoming-calls.ts',
-      from: 'this.areLimitsTold && this.#calls.size >= maxInFlight',
-      to: 'this.areLimitsTold && this.#calls.size > maxInFlight',
+      from: 'return this.#calls.size >= maxInFlight ||',
+      to: 'return this.#calls.size > maxInFlight ||',
     },
     {
       says: 'events need credit',
       keeps: 'Events have a bound of their own, which the server tells in its hello.',
       file: 'src/protocol/incoming-calls.ts',
-      from: 'this.areLimitsTold && this.#eventsTaken >= this.settings.maxEvents',
+      from: 'this.areLimitsTold && this.#eventsTaken >= maxEvents',
       to: 'this.areLimitsTold && this.#eventsTaken < 0',
     },
     {

@@ -1,5 +1,4 @@
 import type { IncomingCall } from '../protocol/call.js';
-import type { Dialect } from '../protocol/dialects/dialect.js';
 
 /**
  * Holds the calls of the chunk that is being read: they start once all of it was read, so that one which was cancelled in
@@ -22,9 +21,9 @@ export class CallStarter {
     this.#calls.push(call);
   }
 
-  /** Starts what may start. */
-  start({ isBare }: Dialect): void {
-    if (isBare) this.#startInTurn();
+  /** Starts what may start. @param isInTurn whether the next call waits for the end of the one before it. */
+  start(isInTurn: boolean): void {
+    if (isInTurn) this.#startInTurn();
     else this.#startAll();
   }
 

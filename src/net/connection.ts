@@ -3,8 +3,7 @@ import type { Socket } from 'node:net';
 import type { CallRequest, IncomingCall } from '../protocol/call.js';
 import type { DialectMenu } from '../protocol/dialects/detect.js';
 import type { Dialect } from '../protocol/dialects/dialect.js';
-import type { UdsError } from '../protocol/errors.js';
-import { errorOf } from '../protocol/errors.js';
+import { errorOf, type UdsError } from '../protocol/errors.js';
 import { FrameType } from '../protocol/frame.js';
 import type { Message } from '../protocol/message.js';
 import { Session } from '../protocol/session.js';
@@ -14,8 +13,7 @@ import type { ConnectionSettings, OwnerOf } from './connection-owner.js';
 import { DeadlineTimer } from './deadline-timer.js';
 import { FrameWriter, type Written } from './frame-writer.js';
 import { Liveness } from './liveness.js';
-import type { MemoryBudget } from './memory-budget.js';
-import { ReadGate } from './read-gate.js';
+import { ReadGate, type SharedReading } from './read-gate.js';
 import { endAndDestroy, endAndReadOn, hasReadMore } from './socket-end.js';
 import { Speech } from './speech.js';
 
@@ -42,14 +40,14 @@ export class Connection {
 
   /**
    * @param speech what a client speaks; what a server may speak, which the first byte tells.
-   * @param memory of a server: what all of its connections share.
+   * @param shared of a server: what all of its connections share.
    */
   constructor(
     readonly socket: Socket,
     private readonly settings: ConnectionSettings,
     private readonly owner: ConnectionOwner,
     speech: Dialect | DialectMenu,
-    memory?: MemoryBudget,
+    shared?: SharedReading,
   ) {
     this.#writer = new FrameWriter(socket, () => {
       this.#watchDeadlines();
@@ -67,7 +65,10 @@ export class Connection {
       died: (error) => this.#drop(error),
     });
     this.session = new Session(settings, this, {
-      opened: () => this.#opened(),
+      opened: () => {
+        this.#liveness.begin(this.#speech.dialect?.hasHello === true);
+        owner.opened(this);
+      },
       called: (call) => this.#starter.add(call),
       refused: (error) => owner.refused(this, error),
       left: () => {
@@ -81,12 +82,18 @@ export class Connection {
       chosen: (dialect) => this.#writer.open(dialect),
       begunWithoutHello: () => this.session.openWithoutHello(),
     });
-    if (memory !== undefined) {
-      const sight = { speech: this.#speech, calls: this.session.incoming, starter: this.#starter, memory };
-      this.#gate = new ReadGate(socket, sight, settings, (error) => this.#drop(error));
+    if (shared !== undefined) {
+      this.#gate = new ReadGate(socket, settings, shared, {
+        speech: this.#speech,
+        calls: this.session.incoming,
+        starter: this.#starter,
+        read: (piece) => this.#read(piece),
+        rested: () => this.#endIfFinished(),
+        tooSlow: (error) => this.#drop(error),
+      });
     }
     socket.on('error', (error) => this.#fail(lostBecause(error)));
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('data', (chunk: Buffer) => (this.#gate ? this.#gate.read(chunk) : this.#read(chunk)));
     socket.on('end', () => this.#readEnd());
     socket.on('drain', () => this.#drained());
     socket.on('close', () => this.#socketClosed());
@@ -162,11 +169,6 @@ export class Connection {
     this.socket.destroy();
   }
 
-  #opened(): void {
-    this.#liveness.begin(this.#speech.dialect?.hasHello === true);
-    this.owner.opened(this);
-  }
-
   #read(chunk: Buffer): void {
     if (this.#isOver) return;
     const failure = this.#speech.read(chunk, this.#receiver());
@@ -190,11 +192,9 @@ export class Connection {
   }
 
   #startTaken(): void {
-    const { dialect } = this.#speech;
-    if (dialect === undefined) return;
-    this.#starter.start(dialect);
+    this.#starter.start(this.#speech.isBare);
     if (this.#isOver) return;
-    this.#liveness.rested(dialect.unfinishedBytes > 0);
+    this.#liveness.rested(this.#speech.isMidFrame);
     this.#gate?.narrow();
   }
 
@@ -233,8 +233,7 @@ export class Connection {
   /** A call has ended, or credit came. */
   #freed(): void {
     this.owner.freed(this);
-    const { dialect } = this.#speech;
-    if (this.#gate !== undefined && dialect?.isBare === true && !this.#isOver) this.#starter.start(dialect);
+    if (this.#gate !== undefined && this.#speech.isBare && !this.#isOver) this.#starter.start(true);
     this.#gate?.widen();
     this.#endIfFinished();
   }

@@ -7,6 +7,8 @@ import { errorOf, type UdsError } from '../protocol/errors.js';
 import { Connection, type ConnectionOwner } from './connection.js';
 import { Endpoint, type EndpointPlace, type EndpointSettings } from './endpoint.js';
 import { MemoryBudget } from './memory-budget.js';
+import type { SharedReading } from './read-gate.js';
+import { Readers } from './read-turn.js';
 import { pollPhase } from './poll-phase.js';
 
 /**
@@ -55,7 +57,7 @@ export class Listener {
   /** Those that are open, and those that have gone while events of theirs still run. */
   readonly #connections = new Map<Connection, Endpoint>();
   readonly #connectionOwner: ConnectionOwner;
-  readonly #memory: MemoryBudget;
+  readonly #shared: SharedReading;
   #listening: Promise<void> | undefined;
   /** Calls served on connections that are gone. */
   #servedBefore = 0;
@@ -77,7 +79,7 @@ export class Listener {
       accepted: (socket: Socket, endpoint: Endpoint) => this.#accept(socket, endpoint),
       troubled: (error: UdsError) => owner.troubled(error, undefined),
     };
-    this.#memory = new MemoryBudget(settings.maxTotalBufferedBytes);
+    this.#shared = { memory: new MemoryBudget(settings.maxTotalBufferedBytes), readers: new Readers() };
     this.#endpoints = settings.endpoints.map((place) => new Endpoint(place, settings, endpointOwner));
     this.#connectionOwner = {
       // Whoever was on the way as the path went is served too, and then told.
@@ -248,7 +250,7 @@ export class Listener {
       this.settings,
       this.#connectionOwner,
       endpoint.menu,
-      this.#memory,
+      this.#shared,
     );
     this.#connections.set(connection, endpoint);
     endpoint.connections.add(connection);

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { Dialect } from '../protocol/dialects/dialect.js';
 import type { UdsError } from '../protocol/errors.js';
@@ -5,6 +6,7 @@ import type { IncomingCalls } from '../protocol/incoming-calls.js';
 import type { CallStarter } from './call-starter.js';
 import { slowReader, standstill } from './connection-errors.js';
 import { FREE_BYTES, type MemoryBudget, MemoryShare } from './memory-budget.js';
+import { type Readers, ReadTurn } from './read-turn.js';
 import type { Speech } from './speech.js';
 
 export interface ReadGateSettings {
@@ -15,12 +17,23 @@ export interface ReadGateSettings {
   readonly slowReaderTimeoutMs: number;
 }
 
-/** What a gate looks at to say whether more may be read. */
-export interface ReadGateSight {
+/** What all connections of one server share. */
+export interface SharedReading {
+  readonly memory: MemoryBudget;
+  readonly readers: Readers;
+}
+
+/** The connection of a gate: what it looks at to say whether more may be read, and what it tells. */
+export interface ReadGateOwner {
   readonly speech: Speech;
   readonly calls: IncomingCalls;
   readonly starter: CallStarter;
-  readonly memory: MemoryBudget;
+  /** Reads a chunk, or a part of it. */
+  read(piece: Buffer): void;
+  /** What had to wait for its turn may be read on. */
+  rested(): void;
+  /** The peer does not take what waits for it. */
+  tooSlow(error: UdsError): void;
 }
 
 /**
@@ -34,19 +47,36 @@ export class ReadGate {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   readonly #share: MemoryShare;
+  readonly #turn: ReadTurn;
 
   constructor(
     private readonly socket: Socket,
-    private readonly sight: ReadGateSight,
     private readonly settings: ReadGateSettings,
-    private readonly tooSlow: (error: UdsError) => void,
+    private readonly shared: SharedReading,
+    private readonly owner: ReadGateOwner,
   ) {
-    this.#share = new MemoryShare(sight.memory, () => this.widen());
+    this.#share = new MemoryShare(shared.memory, () => this.widen());
+    this.#turn = new ReadTurn(socket, shared.readers, {
+      read: (piece) => {
+        owner.read(piece);
+        return !this.#isClosed;
+      },
+      next: () => {
+        this.widen();
+        owner.rested();
+      },
+    });
+  }
+
+  /** Reads what there is time for, the rest in the next turn. What has no envelope is a call as it came, and never cut. */
+  read(chunk: Buffer): void {
+    if (this.owner.speech.isBare) this.owner.read(chunk);
+    else this.#turn.read(chunk);
   }
 
   /** Something was written, or a chunk was read. */
   narrow(): void {
-    const { dialect } = this.sight.speech;
+    const { dialect } = this.owner.speech;
     if (dialect === undefined) return;
     const { maxBufferedBytes } = this.settings;
     if (this.socket.writableLength > maxBufferedBytes) {
@@ -61,7 +91,7 @@ export class ReadGate {
   /** A call has ended, or another connection holds less. */
   widen(): void {
     if (this.#isClosed) this.#countWhatRuns();
-    const { dialect } = this.sight.speech;
+    const { dialect } = this.owner.speech;
     if (this.#isClosed || dialect === undefined || !(this.socket.isPaused() || this.#share.isCounted)) return;
     if (!this.#mustWait(dialect) && this.socket.isPaused()) this.socket.resume();
   }
@@ -82,15 +112,16 @@ export class ReadGate {
 
   /** Events of a peer that has left run on. */
   #countWhatRuns(): void {
-    this.#share.hold(0, this.sight.calls.heldBytes);
-    this.sight.memory.leave(this.#share);
+    this.#share.hold(0, this.owner.calls.heldBytes);
+    this.shared.memory.leave(this.#share);
   }
 
   /** A peer that was told the limits keeps them; any other is held back here, also while calls wait for their turn. */
   #mustWait({ hasHello, unfinishedBytes }: Dialect): boolean {
-    const { calls, starter } = this.sight;
+    const { calls, starter } = this.owner;
     const hasMemory = this.#share.hold(unfinishedBytes, calls.heldBytes + this.socket.writableLength);
-    return this.#isBacklogged || !hasMemory || (!hasHello && (calls.isFull || starter.isHolding));
+    const isHeldBack = !hasHello && (calls.isFull || starter.isHolding);
+    return this.#turn.isOver || this.#isBacklogged || !hasMemory || isHeldBack;
   }
 
   /** A peer that may wait for us to read is not waited for with what it does not take. */
@@ -99,9 +130,11 @@ export class ReadGate {
     const waitingBytes = this.socket.writableLength;
     const limitBytes = maxBufferedBytes + maxFrameBytes;
     if (waitingBytes > limitBytes)
-      this.tooSlow(slowReader(limitBytes, 'options maxBufferedBytes and maxFrameBytes together'));
+      this.owner.tooSlow(slowReader(limitBytes, 'options maxBufferedBytes and maxFrameBytes together'));
     else if (waitingBytes > FREE_BYTES && this.#share.isHoarding)
-      this.tooSlow(slowReader(FREE_BYTES, 'and as little is free for it, option maxTotalBufferedBytes'));
+      this.owner.tooSlow(
+        slowReader(FREE_BYTES, 'and as little is free for it, option maxTotalBufferedBytes'),
+      );
   }
 
   /** Looks again after a while whether anything was taken meanwhile. */
@@ -110,7 +143,7 @@ export class ReadGate {
     const takenBefore = this.#takenBytes;
     return setTimeout(() => {
       if (this.#takenBytes > takenBefore) this.#timer = this.#watch();
-      else this.tooSlow(standstill(slowReaderTimeoutMs));
+      else this.owner.tooSlow(standstill(slowReaderTimeoutMs));
     }, slowReaderTimeoutMs).unref();
   }
 

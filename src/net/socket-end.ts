@@ -19,13 +19,13 @@ export function endAndDestroy(socket: Socket, limitMs: number): void {
   destroyAfter(socket, limitMs);
 }
 
-/** Lets the event loop look at its sockets, and gives whether something came on this one. */
+/** Lets the event loop look at its sockets, and gives whether something came on this one, or still lay in it. */
 export async function hasReadMore(socket: Socket): Promise<boolean> {
-  const { bytesRead } = socket;
+  const { bytesRead, readableLength } = socket;
   // The first look may be the one in which we are.
   await pollPhase();
   await pollPhase();
-  return socket.bytesRead !== bytesRead;
+  return readableLength + socket.readableLength > 0 || socket.bytesRead !== bytesRead;
 }
 
 function destroyAfter(socket: Socket, limitMs: number): void {

@@ -25,6 +25,16 @@ export class Speech {
     if (!(speech instanceof DialectMenu)) this.#choose(speech);
   }
 
+  /** Whether each chunk is a call as it comes. */
+  get isBare(): boolean {
+    return this.dialect?.isBare ?? this.#menu?.isBare === true;
+  }
+
+  /** Whether a frame has begun and not come to its end. */
+  get isMidFrame(): boolean {
+    return this.dialect !== undefined && this.dialect.unfinishedBytes > 0;
+  }
+
   /** Reads a chunk; gives why the connection can't go on. */
   read(chunk: Buffer, receive: (message: Message) => void): UdsError | undefined {
     try {

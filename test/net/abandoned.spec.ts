@@ -7,7 +7,7 @@ import { serve } from '../support/nest.js';
 import { rawCall, rawFrame } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { TextPeer } from '../support/text-peer.js';
-import { Gate, turns, until } from '../support/wait.js';
+import { Gate, heldBack, turns, until } from '../support/wait.js';
 import { TYPE } from '../support/wire-tap.js';
 
 const LIMIT = 16;
@@ -155,7 +155,7 @@ describe('requests that are over while their handlers run on', () => {
       await until(() => begun === first + LIMIT - 2, 'all of them run');
       peer.sendLines(...ids.map((id) => ({ id, cancel: true })));
     }
-    await until(() => socket.isPaused(), 'it is held back');
+    await heldBack(socket);
     const ranBefore = begun;
     peer.sendLines({ id: 'last', pattern: 'gated', data: 1 });
     await turns();

@@ -9,7 +9,7 @@ import { clientOf, serve, serveAndConnect, socketPath } from '../support/nest.js
 import { rawCall } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { RawServer } from '../support/raw-server.js';
-import { turns, until } from '../support/wait.js';
+import { heldBack, turns, until } from '../support/wait.js';
 
 const KIB = 1024;
 const MIB = KIB ** 2;
@@ -77,7 +77,7 @@ describe('a client that never reads', () => {
       peer.send(rawCall({ id, pattern: 'echo', kind: 3, payload: bytesOf(SIZE, id) }));
     }
     const socket = await accepted;
-    await until(() => socket.isPaused(), 'the server paused');
+    await heldBack(socket);
     return { peer, socket, served };
   }
 

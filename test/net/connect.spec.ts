@@ -12,6 +12,7 @@ import { rawFrame } from '../support/raw-frames.js';
 import { RawServer, serverHello } from '../support/raw-server.js';
 import { leaveStaleSocket } from '../support/stale.js';
 import { closedBeforeAccepting } from '../support/unaccepted.js';
+import { until } from '../support/wait.js';
 
 const failureOf = (client: UdsClient): Promise<unknown> => client.connect().catch((error: unknown) => error);
 
@@ -175,7 +176,7 @@ describe('a server that accepts', () => {
     await server.frame(3, 1);
     server.send(frame);
     await failed;
-    await server.socketsClosed();
+    await until(() => server.sockets[0]?.destroyed === true, 'the connection was closed');
   });
 
   it('and answers with what can not be read: that call alone fails with BAD_PAYLOAD', async () => {

@@ -11,7 +11,7 @@ import { clientOf, serve, type Served } from '../support/nest.js';
 import { rawCall, rawFrame, rawHello } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { type Json, packetOf, TextPeer } from '../support/text-peer.js';
-import { Gate, turns, until } from '../support/wait.js';
+import { Gate, heldBack, turns, until } from '../support/wait.js';
 import { TYPE, WireTap } from '../support/wire-tap.js';
 
 /** For those who are served to their end: what takes that long has failed. */
@@ -170,7 +170,7 @@ describe('what a peer that can not be told has sent before its server closes', (
     const served = await serve([Work], { ...PATIENT, maxInFlight: LIMIT });
     const { peer, socket } = await TextPeer.accepted(served);
     peer.send(...numbers.map(write));
-    await until(() => socket.isPaused(), 'it is held back');
+    await heldBack(socket);
     const { closed } = await closeAndStopAccepting(served);
     expect(running).toBeLessThan(COUNT);
     gate.open();
@@ -187,7 +187,7 @@ describe('what a peer that can not be told has sent before its server closes', (
     await client.connect();
     const answers = numbers.map((n) => firstValueFrom(client.send<number>('gated', { n, PAD })));
     const socket = await accepted;
-    await until(() => socket.isPaused(), 'it is held back');
+    await heldBack(socket);
     const { closed } = await closeAndStopAccepting(served);
     expect(running).toBeLessThan(COUNT);
     gate.open();
@@ -202,7 +202,7 @@ describe('what a peer that can not be told has sent before its server closes', (
     const { peer, socket } = await TextPeer.accepted(served);
     peer.socket.pause();
     peer.sendLines(...numbers.map((id) => ({ id, pattern: 'echo', data })));
-    await until(() => socket.isPaused(), 'it is read no further');
+    await heldBack(socket);
     const { closed } = await closeAndStopAccepting(served);
     peer.socket.resume();
     await closed;
@@ -216,7 +216,7 @@ describe('what a peer that can not be told has sent before its server closes', (
     peer.socket.pause();
     const data = 'x'.repeat(1024 ** 2);
     peer.sendLines({ id: 1, pattern: 'echo', data });
-    await until(() => socket.isPaused(), 'it is read no further');
+    await heldBack(socket);
     const { closed } = await closeAndStopAccepting(served);
     peer.socket.resume();
     await closed;

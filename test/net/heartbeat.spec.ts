@@ -11,7 +11,7 @@ import { RawPeer } from '../support/raw-peer.js';
 import { RawServer } from '../support/raw-server.js';
 import type { Tapped } from '../support/tapped.js';
 import { TextPeer } from '../support/text-peer.js';
-import { until } from '../support/wait.js';
+import { heldBack, until } from '../support/wait.js';
 import { TYPE, WireTap } from '../support/wire-tap.js';
 
 /** Of a peer that is expected to answer: nothing here takes that long. */
@@ -238,7 +238,7 @@ describe('a peer that does not answer within heartbeatTimeoutMs more', () => {
     const ids = Array.from({ length: 40 }, (_, index) => index + 1);
     const payload = 'x'.repeat(32 * 1024);
     peer.send(...ids.map((id) => rawCall({ id, pattern: 'echo', payload })));
-    await until(() => socket.isPaused(), 'it is read no further');
+    await heldBack(socket);
     // Each is cut after as long a silence.
     for (let cut = 0; cut < 3; cut += 1) await (await RawPeer.greeted(path)).closed();
     expect(log.troubles).toHaveLength(3);

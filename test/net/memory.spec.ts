@@ -8,7 +8,7 @@ import { clientOf, type Served, serve } from '../support/nest.js';
 import { rawCall, rawFrame } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { TextPeer } from '../support/text-peer.js';
-import { Gate, turns, until } from '../support/wait.js';
+import { Gate, heldBack, turns, until } from '../support/wait.js';
 import { TYPE } from '../support/wire-tap.js';
 
 const KIB = 1024;
@@ -114,7 +114,7 @@ describe('frames that need more room than there is', () => {
     await until(() => sockets[0]?.bytesRead === 200 * KIB, 'it was read');
     const second = await TextPeer.to(path);
     second.socket.write(line);
-    await until(() => sockets[1]?.isPaused() === true, 'the second one waits');
+    await heldBack(sockets[1]!);
     holder.socket.write(line.slice(200 * KIB));
     expect(await holder.linesCome(1)).toHaveLength(1);
     expect(await second.linesCome(1)).toHaveLength(1);
@@ -127,14 +127,14 @@ describe('one connection that has much under way', () => {
     const hoarder = await RawPeer.greeted(path);
     const calls = Array.from({ length: 12 }, (_, at) => frame(at + 1, 100 * KIB, 'gated'));
     hoarder.send(...calls);
-    await until(() => sockets[0]?.isPaused() === true, 'the hoarder waits');
+    await heldBack(sockets[0]!);
     expect(begun).toBeLessThan(9);
     const other = await RawPeer.greeted(path);
     other.send(frame(1, 200 * KIB));
     await other.frame(TYPE.RESPONSE, 1);
     gate.open();
     await hoarder.frame(TYPE.RESPONSE, 12);
-    expect(sockets[0]?.isPaused()).toBe(false);
+    await until(() => sockets[0]?.isPaused() === false, 'it is read on');
   });
 
   it('is not read on while it has cancelled much that runs on', async () => {
@@ -165,7 +165,7 @@ describe('one connection that has much under way', () => {
     await until(() => sockets[0]?.closed === true, 'the server knows that it has gone');
     const next = await RawPeer.greeted(path);
     next.send(frame(1, 300 * KIB, 'gated'), frame(2, 1));
-    await until(() => sockets[1]?.isPaused() === true, 'the next one waits');
+    await heldBack(sockets[1]!);
     gate.open();
     await next.frame(TYPE.RESPONSE, 2);
   });

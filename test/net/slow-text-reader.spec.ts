@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { UdsContext } from '../../src/index.js';
 import { type Served, serve, socketPath } from '../support/nest.js';
 import { TextPeer } from '../support/text-peer.js';
-import { turns, until } from '../support/wait.js';
+import { heldBack, turns, until } from '../support/wait.js';
 
 const KIB = 1024;
 const MIB = KIB ** 2;
@@ -91,7 +91,7 @@ describe('a peer that never reads', () => {
     const served = await serve([Echo], { maxBufferedBytes: MARK });
     const { peer, socket } = await deaf(served);
     for (let id = 0; id < COUNT; id += 1) peer.sendLines({ id, pattern: 'echo', data: dataOf(id) });
-    await until(() => socket.isPaused(), 'the server stopped reading');
+    await heldBack(socket);
     const before = calls;
     expect(before).toBeLessThan(COUNT / 4);
     expect(socket.writableLength).toBeLessThan(MARK + ONE_CHUNK);
@@ -113,7 +113,7 @@ describe('a peer that never reads', () => {
     const { peer, socket } = await deaf(served);
     const sent = Buffer.alloc(8 * MIB, '0123456789,');
     peer.socket.write(sent);
-    await until(() => socket.isPaused() && socket.writableLength > MARK, 'the server stopped reading');
+    await heldBack(socket);
     const { bytesRead } = socket;
     expect(socket.writableLength).toBeLessThan(MARK + ONE_CHUNK);
     await othersAreServed(line.path);
@@ -225,7 +225,7 @@ describe('a peer of nest-json', () => {
     const { peer, socket } = await deaf(served);
     for (let n = 0; n < 16; n += 1) peer.sendPackets({ pattern: 'stream', data: 50, id: String(n) });
     for (let n = 16; n < 100; n += 1) peer.sendPackets({ pattern: 'echo', data: dataOf(n), id: String(n) });
-    await until(() => socket.isPaused(), 'the server stopped reading');
+    await heldBack(socket);
     peer.socket.resume();
     await peer.packetsCome(16 * 51 + 84);
     expect(served.log.troubles).toEqual([]);

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Far above what anything here takes: a machine that is busy with other things must not fail a test. */
@@ -10,6 +11,22 @@ export async function until(holds: () => boolean, what: string): Promise<void> {
     if (performance.now() > endsAtMs) throw new Error(`Waited ${LIMIT_MS} ms in vain until ${what}`);
     await delay(2);
   }
+}
+
+/** Looks at a socket that are enough to tell standing still from waiting for a turn. */
+const LOOKS = 5;
+
+/** Waits until a server reads a connection no further, though there may be more. */
+export async function heldBack(socket: Socket): Promise<void> {
+  let before = '';
+  let looks = 0;
+  const stands = (): boolean => {
+    const now = `${socket.isPaused()} ${socket.bytesRead} ${socket.readableLength}`;
+    looks = socket.isPaused() && now === before ? looks + 1 : 0;
+    before = now;
+    return looks >= LOOKS;
+  };
+  await until(stands, 'it is read no further');
 }
 
 /** A promise that a test or a handler resolves from outside; waiting for it has the same limit. */

@@ -16,6 +16,11 @@ export interface DialectMenuSettings {
 export class DialectMenu {
   constructor(private readonly settings: DialectMenuSettings) {}
 
+  /** Whether what comes has no envelope, whatever the first byte. */
+  get isBare(): boolean {
+    return this.settings.pattern !== undefined;
+  }
+
   /** The dialect that the first byte announces, served or not; undefined where none begins like that. */
   detect(firstByte: number): Dialect | undefined {
     const { pattern, maxFrameBytes } = this.settings;

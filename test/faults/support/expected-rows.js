@@ -22,6 +22,7 @@ const ROWS = [
   'a flood of connects past maxConnections and past the backlog',
   'out of file descriptors (`prlimit`)',
   'disk full, read-only directory, no permission (as another uid)',
+  'one client floods, 20 others echo',
   'a storm of CANCELs, CREDITs, PINGs, HELLOs, reused ids, unknown types',
   long(
     'random and mutated bytes in every dialect, at least 5 million of them over at least 20,000 connections, seeds printed',

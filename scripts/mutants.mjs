@@ -149,8 +149,8 @@ async function work() {
     for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
       const trouble = await judge(folder, mutant);
       if (trouble !== undefined) survivors += 1;
-      const turnedRed = mutant.row === undefined ? [] : [`turned red: ${mutant.row}`];
-      const lines = [mutant.says, ...(trouble === undefined ? turnedRed : [trouble])];
+      const { row = `${mutant.spec}: ${mutant.name ?? 'any test'}` } = mutant;
+      const lines = [mutant.says, trouble ?? `turned red: ${row}`];
       console.log(`${trouble === undefined ? 'ok     ' : 'not ok '} ${lines.join('\n        ')}`);
     }
   } finally {

@@ -2,6 +2,36 @@ import { faults, group } from './group.mjs';
 
 /** What a peer can make a server hold, and for how long. */
 export const bounds = [
+  ...group('test/net/memory-budget.spec.ts', [
+    {
+      says: 'who asks for more room gives back what it has',
+      file: 'src/net/memory-budget.ts',
+      from: '    if (this.#frameBytes > 0) this.budget.release(this.#frameBytes);\n    this.#frameBytes = 0;\n',
+      to: '    if (bytes < this.#frameBytes) this.budget.release(this.#frameBytes);\n    if (bytes < this.#frameBytes) this.#frameBytes = 0;\n',
+      name: 'begin a longer one at once',
+    },
+    {
+      says: 'one frame always has room',
+      file: 'src/net/memory-budget.ts',
+      from: ' || this.#frameBytes === 0;',
+      to: ';',
+      name: 'always has room for one frame',
+    },
+    {
+      says: 'frames have their room in turn',
+      file: 'src/net/memory-budget.ts',
+      from: ' || this.#isBehind(share)',
+      to: '',
+      name: 'does not overtake a long one',
+    },
+    {
+      says: 'frames have a half of their own',
+      file: 'src/net/memory-budget.ts',
+      from: 'return this.#halfBytes - this.#usedBytes;',
+      to: 'return 2 * this.#halfBytes - this.#usedBytes - this.#frameBytes;',
+      name: 'is not taken by frames that were only announced',
+    },
+  ]),
   ...group('test/net/read-turns.spec.ts', [
     {
       says: 'a flood is read in turns',
@@ -129,7 +159,7 @@ export const bounds = [
     {
       says: 'a length that has begun is a frame',
       file: 'src/protocol/counted-text-decoder.ts',
-      from: 'this.isMidText ? MAX_DIGITS + this.#kept.unfinishedBytes : 0',
+      from: 'this.isMidText ? Math.max(MAX_DIGITS, this.#kept.unfinishedBytes) : 0',
       to: 'this.#kept.unfinishedBytes',
       name: 'is told so in the words of nest-json, in its length',
     },
@@ -150,9 +180,16 @@ export const bounds = [
       name: 'silent for longest makes room',
     },
     {
+      says: 'the limit of connections',
+      file: 'src/net/endpoint.ts',
+      from: '    this.server.maxConnections = settings.maxConnections;\n',
+      to: '',
+      name: 'one that has come just now is not closed',
+    },
+    {
       says: 'who has left has no place any more',
-      file: 'src/net/listener.ts',
-      from: '    if (connection.socket.closed) this.#connections.get(connection)?.connections.delete(connection);\n',
+      file: 'src/net/connection-limit.ts',
+      from: "    connection.socket.once('close', () => this.#forget(connection));\n",
       to: '',
       name: 'those that have left are not among them',
     },
@@ -175,7 +212,7 @@ export const bounds = [
     {
       says: 'a frame waits for room',
       file: 'src/net/memory-budget.ts',
-      from: 'if (bytes > 0 && (!fits || this.#isBehind(share))) return false;',
+      from: 'if (!fits || this.#isBehind(share)) return false;',
       to: '',
       name: 'are not read meanwhile',
     },
@@ -189,14 +226,14 @@ export const bounds = [
     {
       says: 'a connection gives its room back when it ends',
       file: 'src/net/read-gate.ts',
-      from: '    this.#unwatch();\n    this.#countWhatRuns();\n',
-      to: '    this.#unwatch();\n',
+      from: 'this.#share.hold(0, this.owner.calls.heldBytes + unreadBytes);',
+      to: 'this.#share.hold(this.owner.speech.dialect?.unfinishedBytes ?? 0, this.owner.calls.heldBytes + unreadBytes);',
       name: 'have the room of one whose peer has gone',
     },
     {
       says: 'a long line is given room as the longest',
       file: 'src/protocol/kept-bytes.ts',
-      from: ' : this.maxBytes;',
+      from: ' : this.#maxBytes;',
       to: ' : 0;',
       name: 'are lines too',
     },
@@ -222,10 +259,38 @@ export const bounds = [
       name: 'cancelled much that runs on',
     },
     {
+      says: 'who holds all it may by streams is read on',
+      file: 'src/net/read-gate.ts',
+      from: 'calls.hasRoom = !(this.#share.isHoarding && calls.waitForCredit);',
+      to: 'calls.hasRoom = true;',
+      name: 'is read on for that',
+    },
+    {
+      says: 'and refused what asks for more',
+      file: 'src/protocol/incoming-calls.ts',
+      from: '    if (!this.hasRoom) return noRoomLeft();\n',
+      to: '',
+      name: 'no room for more',
+    },
+    {
+      says: 'who waits for room is told that the server lives',
+      file: 'src/net/heartbeat.ts',
+      from: '      this.#heardAtMs = nowMs;\n      this.owner.ping();\n',
+      to: '      this.#heardAtMs = nowMs;\n',
+      name: 'keeps its calls',
+    },
+    {
+      says: 'answers that lie there are counted until the socket is closed',
+      file: 'src/net/read-gate.ts',
+      from: 'this.owner.calls.heldBytes + unreadBytes',
+      to: 'this.owner.calls.heldBytes',
+      name: 'also where it broke a rule',
+    },
+    {
       says: 'events that run on are counted',
       file: 'src/net/read-gate.ts',
-      from: 'this.#share.hold(0, this.owner.calls.heldBytes);',
-      to: 'this.#share.hold(0, 0);',
+      from: 'this.#share.hold(0, this.owner.calls.heldBytes + unreadBytes);',
+      to: 'this.#share.hold(0, unreadBytes);',
       name: 'its events run on',
     },
   ]),
@@ -257,8 +322,8 @@ export const bounds = [
     {
       says: 'the limit of what all connections hold',
       file: 'src/net/memory-budget.ts',
-      from: 'return this.maxBytes - this.#frameBytes - this.#usedBytes;',
-      to: 'return this.maxBytes + this.#frameBytes + this.#usedBytes;',
+      from: 'bytes <= this.#halfBytes - this.#frameBytes ||',
+      to: 'bytes >= 0 ||',
       spec: 'test/faults/announced-frames.spec.ts',
       row: '1,000 connections with a frame of the largest length announced and never sent',
     },
@@ -269,6 +334,14 @@ export const bounds = [
       to: 'const TURN_MS = 10_000;\nconst LONE_TURN_MS = 10_000;',
       spec: 'test/faults/flooding.spec.ts',
       row: 'one client floods, 20 others echo',
+    },
+    {
+      says: 'the limit of requests in flight',
+      file: 'src/protocol/incoming-calls.ts',
+      from: 'if (this.areLimitsTold && this.#hasTooManyRequests) {',
+      to: 'if (!this.areLimitsTold && this.#hasTooManyRequests) {',
+      spec: 'test/faults/frame-storm.spec.ts',
+      row: 'a storm of CANCELs, CREDITs, PINGs, HELLOs, reused ids, unknown types',
     },
     {
       says: 'silent connections go first',

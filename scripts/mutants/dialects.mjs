@@ -31,8 +31,8 @@ export const dialects = [
     {
       says: 'a text peer is read again once a call of its has ended',
       file: 'src/net/connection.ts',
-      from: '    this.#gate?.widen();\n',
-      to: '',
+      from: '    this.#gate?.widen();\n    this.#endIfFinished();\n',
+      to: '    this.#endIfFinished();\n',
       name: 'is read once one of them has ended',
     },
   ]),

@@ -68,8 +68,8 @@ export const lifetime = [
     {
       says: 'a silent peer is asked',
       file: 'src/net/heartbeat.ts',
-      from: '    this.owner.ping();\n',
-      to: '',
+      from: '    this.#isAsking = true;\n    this.owner.ping();\n',
+      to: '    this.#isAsking = true;\n',
       name: 'is asked by a',
     },
     {

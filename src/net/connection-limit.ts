@@ -27,10 +27,12 @@ export class ConnectionLimit {
   add(connection: Connection): void {
     this.#open.add(connection);
     this.#silent.set(connection, performance.now());
+    // Its place is free then, also where events of it still run.
+    connection.socket.once('close', () => this.#forget(connection));
     void this.#makeRoom();
   }
 
-  delete(connection: Connection): void {
+  #forget(connection: Connection): void {
     this.#open.delete(connection);
     this.#silent.delete(connection);
   }
@@ -55,7 +57,7 @@ export class ConnectionLimit {
     this.#isLooking = false;
     const connection = this.#longestSilent();
     if (connection === undefined || !this.#isFull()) return;
-    this.delete(connection);
+    this.#forget(connection);
     const { maxConnections, silentGraceMs } = this.settings;
     const error = errorOf(
       'TOO_MANY_CONNECTIONS',

@@ -282,6 +282,7 @@ export class Connection {
 
   #socketClosed(): void {
     if (!this.#isOver) this.#end(errorOf('CONNECTION_LOST', 'The connection was closed.'));
+    this.#gate?.widen();
     this.#writer.lose(this.#error ?? connectionEnded());
     this.owner.closed(this, this.#error);
   }

@@ -69,7 +69,11 @@ export class Heartbeat {
 
   #look(): void {
     const nowMs = performance.now();
-    if (!this.owner.isReading()) this.#heardAtMs = nowMs;
+    if (!this.owner.isReading()) {
+      // Who waits for us to read hears that we live, and is judged when we read again.
+      this.#heardAtMs = nowMs;
+      this.owner.ping();
+    }
     if (nowMs < this.#heardAtMs + this.settings.heartbeatIntervalMs) this.#rest(nowMs);
     else this.#ask(nowMs);
   }

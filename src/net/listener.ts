@@ -263,8 +263,6 @@ export class Listener {
 
   #forgetIfDone(connection: Connection): void {
     const { incoming } = connection.session;
-    // Its place is free, also where events of it still run.
-    if (connection.socket.closed) this.#connections.get(connection)?.connections.delete(connection);
     // One that is over may still read on to its peer's end: a drain has to be able to cut it.
     const isDone = connection.isOver && connection.socket.closed && incoming.eventsRunning === 0;
     if (isDone && this.#connections.delete(connection)) {

@@ -5,9 +5,10 @@ export const FREE_BYTES = 64 * 1024;
  * What all connections of one server may hold together: long frames on their way in, calls under way, answers that wait
  * to be written. Nobody is cut for want of room: who would take more than there is, is not read until there is.
  *
- * A frame is given all its room before the rest of it is read, in the order in which they ask, so that whoever has begun
- * can end; one at a time always has room. Of the rest each connection may hold as much as is free then, so that one that
- * hoards leaves half of it to others, two a third, and a new one always finds some (dynamic thresholds: A. K. Choudhury
+ * Frames have one half: what announces them costs a peer nothing, so it must not take the room of calls. A frame is given all
+ * its room before the rest of it is read, in the order in which they ask, so that whoever has begun can end; one at a time
+ * always has room. Of the other half each connection may hold as much as is free then, so that one that hoards leaves half of
+ * it to others, two a third, and a new one always finds some (dynamic thresholds: A. K. Choudhury
  * and E. L. Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", IEEE/ACM Transactions on
  * Networking 6(2), 1998; with a factor of 1).
  */
@@ -17,10 +18,15 @@ export class MemoryBudget {
   readonly #waiting = new Set<MemoryShare>();
   #isLooking = false;
 
-  constructor(private readonly maxBytes: number) {}
+  readonly #halfBytes: number;
 
+  constructor(maxBytes: number) {
+    this.#halfBytes = maxBytes / 2;
+  }
+
+  /** For calls and answers. */
   get freeBytes(): number {
-    return this.maxBytes - this.#frameBytes - this.#usedBytes;
+    return this.#halfBytes - this.#usedBytes;
   }
 
   use(bytes: number): void {
@@ -28,13 +34,17 @@ export class MemoryBudget {
     if (bytes < 0) this.#wakeSoon();
   }
 
-  /** Takes room for a frame, or gives it back; gives false where it must be waited for. */
+  /** Takes room for a frame; gives false where it must be waited for. */
   reserve(bytes: number, share: MemoryShare): boolean {
-    const fits = bytes <= this.freeBytes || this.#frameBytes === 0;
-    if (bytes > 0 && (!fits || this.#isBehind(share))) return false;
+    const fits = bytes <= this.#halfBytes - this.#frameBytes || this.#frameBytes === 0;
+    if (!fits || this.#isBehind(share)) return false;
     this.#frameBytes += bytes;
-    if (bytes < 0) this.#wakeSoon();
     return true;
+  }
+
+  release(bytes: number): void {
+    this.#frameBytes -= bytes;
+    this.#wakeSoon();
   }
 
   wait(share: MemoryShare): void {
@@ -112,9 +122,12 @@ export class MemoryShare {
     if (change !== 0) this.budget.use(change);
   }
 
+  /** What it has is given back before it asks anew: two that keep some and wait for more would wait for each other for ever. */
   #reserve(bytes: number): boolean {
-    const change = bytes - this.#frameBytes;
-    if (change !== 0 && !this.budget.reserve(change, this)) return false;
+    if (bytes === this.#frameBytes) return true;
+    if (this.#frameBytes > 0) this.budget.release(this.#frameBytes);
+    this.#frameBytes = 0;
+    if (bytes > 0 && !this.budget.reserve(bytes, this)) return false;
     this.#frameBytes = bytes;
     return true;
   }

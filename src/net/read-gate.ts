@@ -30,7 +30,7 @@ export interface ReadGateOwner {
   readonly starter: CallStarter;
   /** Reads a chunk, or a part of it. */
   read(piece: Buffer): void;
-  /** What had to wait for its turn may be read on. */
+  /** What had to wait for its turn, or for room, may be read on. */
   rested(): void;
   /** The peer does not take what waits for it. */
   tooSlow(error: UdsError): void;
@@ -55,16 +55,17 @@ export class ReadGate {
     private readonly shared: SharedReading,
     private readonly owner: ReadGateOwner,
   ) {
-    this.#share = new MemoryShare(shared.memory, () => this.widen());
+    const goOn = (): void => {
+      this.widen();
+      owner.rested();
+    };
+    this.#share = new MemoryShare(shared.memory, goOn);
     this.#turn = new ReadTurn(socket, shared.readers, {
       read: (piece) => {
         owner.read(piece);
         return !this.#isClosed;
       },
-      next: () => {
-        this.widen();
-        owner.rested();
-      },
+      next: goOn,
     });
   }
 
@@ -110,18 +111,23 @@ export class ReadGate {
     this.#countWhatRuns();
   }
 
-  /** Events of a peer that has left run on. */
+  /** What a peer asked for runs on when it has left, and what it did not read stays until its socket is closed. */
   #countWhatRuns(): void {
-    this.#share.hold(0, this.owner.calls.heldBytes);
+    const unreadBytes = this.socket.closed ? 0 : this.socket.writableLength;
+    this.#share.hold(0, this.owner.calls.heldBytes + unreadBytes);
     this.shared.memory.leave(this.#share);
   }
 
   /** A peer that was told the limits keeps them; any other is held back here, also while calls wait for their turn. */
   #mustWait({ hasHello, unfinishedBytes }: Dialect): boolean {
     const { calls, starter } = this.owner;
-    const hasMemory = this.#share.hold(unfinishedBytes, calls.heldBytes + this.socket.writableLength);
     const isHeldBack = !hasHello && (calls.isFull || starter.isHolding);
-    return this.#turn.isOver || this.#isBacklogged || !hasMemory || isHeldBack;
+    const usedBytes = calls.heldBytes + this.socket.writableLength;
+    const hasMemory = this.#share.hold(isHeldBack ? 0 : unfinishedBytes, usedBytes);
+    // Where all that it holds waits for its credit nothing would ever end: that is read, and what asks for more is refused.
+    calls.hasRoom = !(this.#share.isHoarding && calls.waitForCredit);
+    const waitsForMemory = !hasMemory && (this.#share.wantsFrame || calls.hasRoom);
+    return this.#turn.isOver || this.#isBacklogged || waitsForMemory || isHeldBack;
   }
 
   /** A peer that may wait for us to read is not waited for with what it does not take. */

@@ -13,6 +13,13 @@ export const tooManyAbandoned = (maxInFlight: number, factor: number): UdsError 
     `The handlers of ${factor * maxInFlight} requests of this connection still run that were cancelled or are out of time (${factor} times the option maxInFlight).`,
   );
 
+/** All that the connection holds waits for its own credit: to wait for room would be for ever. */
+export const noRoomLeft = (): UdsError =>
+  errorOf(
+    'TOO_MANY_REQUESTS',
+    'The streams of this connection hold all the room that it may have, and wait for credit (option maxTotalBufferedBytes).',
+  );
+
 export const tooManyEvents = (maxEvents: number): UdsError =>
   errorOf(
     'TOO_MANY_EVENTS',

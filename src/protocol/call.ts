@@ -1,6 +1,6 @@
 import type { UdsError } from './errors.js';
 import { MAX_U32 } from './frame.js';
-import type { Message } from './message.js';
+import { Message } from './message.js';
 import type { Metadata } from './payload-codec.js';
 
 /** What a caller asks for; the id is given when it is written. */
@@ -89,4 +89,13 @@ export function idAfter(id: number, inUse: ReadonlyMap<number, unknown>): number
   do next = next >= MAX_U32 ? 1 : next + 1;
   while (inUse.has(next));
   return next;
+}
+
+/** A message that answers a call, or ends it. */
+export function answerOf(type: number, call: IncomingCall, payload: unknown, isEnveloped: boolean): Message {
+  const message = new Message(type, call.id);
+  message.payload = payload;
+  message.isEnveloped = isEnveloped;
+  message.peerId = call.peerId;
+  return message;
 }

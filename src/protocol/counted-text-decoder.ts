@@ -40,7 +40,7 @@ export class CountedTextDecoder {
 
   /** Room that a length or a text which has begun takes, or may take; 0 between packets. */
   get unfinishedBytes(): number {
-    return this.isMidText ? MAX_DIGITS + this.#kept.unfinishedBytes : 0;
+    return this.isMidText ? Math.max(MAX_DIGITS, this.#kept.unfinishedBytes) : 0;
   }
 
   /** Bytes copied so far, for the test that holds the work to be linear. */
@@ -103,6 +103,7 @@ export class CountedTextDecoder {
       );
     }
     this.#isInText = true;
+    this.#kept.expect(this.#units * MAX_UNIT_BYTES);
     this.#unitsLeft = this.#units;
     this.#units = 0;
     this.#digits = 0;

@@ -1,7 +1,8 @@
-import { idAfter, IncomingCall } from './call.js';
+import { answerOf, idAfter, IncomingCall } from './call.js';
 import {
   idInUse,
   metadataTooLarge,
+  noRoomLeft,
   tooManyAbandoned,
   tooManyEvents,
   tooManyInFlight,
@@ -32,7 +33,8 @@ export class IncomingCalls {
   served = 0;
   /** Of the calls under way and of those that are over while somebody works for them, on the wire. */
   heldBytes = 0;
-
+  /** Whether there is memory for more requests; else they are refused. */
+  hasRoom = true;
   /** Whether the peer was told the limits; one that was not is held back by reading no more, and refused nothing. */
   areLimitsTold = true;
 
@@ -63,6 +65,14 @@ export class IncomingCalls {
   /** Whether as much runs as the limits allow. */
   get isFull(): boolean {
     return this.#hasTooManyRequests || this.eventsRunning >= this.settings.maxEvents;
+  }
+
+  /** Whether nothing here goes on before credit comes. */
+  get waitForCredit(): boolean {
+    if (this.#calls.size === 0 || this.#abandoned + this.eventsRunning > 0) return false;
+    for (const { onCredit, creditBytes } of this.#calls.values())
+      if (onCredit === undefined || creditBytes > 0) return false;
+    return true;
   }
 
   get #hasTooManyRequests(): boolean {
@@ -226,6 +236,7 @@ export class IncomingCalls {
       if (this.#calls.size >= maxInFlight) return tooManyInFlight(maxInFlight);
       return tooManyAbandoned(maxInFlight, ABANDONED_FACTOR);
     }
+    if (!this.hasRoom) return noRoomLeft();
     return message.fault ?? this.#metadataRefusal(message);
   }
 
@@ -286,12 +297,4 @@ export class IncomingCalls {
     if (call.peerId !== undefined) this.#byPeerId.delete(call.peerId);
     return true;
   }
-}
-
-function answerOf(type: number, call: IncomingCall, payload: unknown, isEnveloped: boolean): Message {
-  const message = new Message(type, call.id);
-  message.payload = payload;
-  message.isEnveloped = isEnveloped;
-  message.peerId = call.peerId;
-  return message;
 }

@@ -14,9 +14,17 @@ export class KeptBytes {
   copiedBytes = 0;
   #room = NOTHING;
   #length = 0;
+  #maxBytes: number;
 
   /** @param maxBytes the most that is ever kept: room does not grow past it. */
-  constructor(private readonly maxBytes: number) {}
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** What comes next has no more than so many bytes. */
+  expect(maxBytes: number): void {
+    this.#maxBytes = maxBytes;
+  }
 
   get length(): number {
     return this.#length;
@@ -24,7 +32,7 @@ export class KeptBytes {
 
   /** What it may come to hold: a little is counted as it is, more than that as much as there may ever be. */
   get unfinishedBytes(): number {
-    return this.#room.length <= UNTOLD_BYTES ? this.#room.length : this.maxBytes;
+    return this.#room.length <= UNTOLD_BYTES ? this.#room.length : this.#maxBytes;
   }
 
   /** Copies a part of a chunk behind what is kept. */
@@ -32,7 +40,7 @@ export class KeptBytes {
     const length = this.#length + end - start;
     if (length > this.#room.length) {
       const grown = Buffer.allocUnsafeSlow(
-        Math.max(length, Math.min(this.maxBytes, Math.max(this.#room.length * 2, FIRST_BYTES))),
+        Math.max(length, Math.min(this.#maxBytes, Math.max(this.#room.length * 2, FIRST_BYTES))),
       );
       this.#room.copy(grown, 0, 0, this.#length);
       this.copiedBytes += this.#length;

@@ -1,7 +1,8 @@
 import { expect } from '@jest/globals';
 import { underAttack } from './support/attacked.js';
 import { fault } from './support/fault.js';
-import { done } from './support/order.js';
+import { end } from './support/order.js';
+import { vitalsOf } from './support/vitals.js';
 
 const SILENT = 1000;
 const FRESH = 400;
@@ -19,7 +20,7 @@ fault(
     codes: ['SERVER_BUSY', 'HELLO_LOST', 'HELLO_TIMEOUT', 'TOO_MANY_CONNECTIONS'],
   },
   async (scene) => {
-    const { codes } = await underAttack(scene, { options: OPTIONS }, async () => {
+    const { codes } = await underAttack(scene, { options: OPTIONS }, async (server) => {
       const flood = scene.startClient('crowd', { name: 'flood' });
       const guests = scene.startClient('crowd', { name: 'guest' });
       for (let round = 1; round <= ROUNDS; round += 1) {
@@ -31,13 +32,13 @@ fault(
       // The silent ones hold every place but that of the honest client: each who comes now gets one.
       flood.write(`silent ${FILLING}\n`);
       await flood.says(new RegExp(`^silent ${FILLING} is done$`, 'm'));
+      expect((await vitalsOf(server)).sockets).toBeLessThanOrEqual(OPTIONS.maxConnections);
       const before = [...scene.ledger.of('asked').keys()].filter((id) => id.startsWith('guest')).length;
       guests.write(`fresh ${LAST}\n`);
       await guests.says(new RegExp(`^fresh ${LAST} is done$`, 'm'));
       const last = Array.from({ length: LAST }, (_, at) => `guest-${before + at + 1}`);
       expect(last.filter((id) => !scene.ledger.of('answered').has(id))).toEqual([]);
-      for (const crowd of [flood, guests]) crowd.write('end\n');
-      await Promise.all([flood, guests].map(done));
+      await Promise.all([flood, guests].map(end));
     });
     expect(Object.keys(codes)).toEqual(['TOO_MANY_CONNECTIONS']);
   },

@@ -16,8 +16,8 @@ const ROUNDS = 3;
 const OPTIONS = { maxBufferedBytes: 512 * KIB, maxFrameBytes: MIB, slowReaderTimeoutMs: 1000 };
 /** In each dialect what may wait there, what one read had asked for, and the read; nest-json is cut one frame later. */
 const COMPUTED_BYTES = DIALECTS.length * (OPTIONS.maxBufferedBytes + 4 * 64 * KIB) + OPTIONS.maxFrameBytes;
-/** What a collector leaves lying for a while. */
-const SLACK_BYTES = 64 * MIB;
+/** What a collector leaves lying for a while, of some 1,900 MiB: 34 MiB were seen on Node 20, 72 on Node 24. */
+const SLACK_BYTES = 96 * MIB;
 /** A round of deaf readers takes about as long. */
 const CALM_MS = 1500;
 
@@ -39,8 +39,9 @@ fault(
       shares.sort((a, b) => a - b);
       // The middle one, since a machine has other things to do now and then.
       expect(shares[Math.floor(ROUNDS / 2)]).toBeGreaterThan(0.5);
-      if (knowsPeaks)
-        expect(memoryOf(server).peakBytes - startBytes).toBeLessThan(COMPUTED_BYTES + SLACK_BYTES);
+      const grownBytes = memoryOf(server).peakBytes - startBytes;
+      process.stderr.write(`memory grew by ${grownBytes} bytes at most, ${COMPUTED_BYTES} are computed\n`);
+      if (knowsPeaks) expect(grownBytes).toBeLessThan(COMPUTED_BYTES + SLACK_BYTES);
     });
     expect(codes).toEqual({ SLOW_READER: ROUNDS * DIALECTS.length });
   },

@@ -29,6 +29,7 @@ async function flood(scene: Scene, others: Child, dialect: string): Promise<void
   await flooder.says(/^ready$/m);
   // Once before it counts: code that has not run before is slow.
   await ratioOf(flooder, others);
+  scene.row.add({ atRisk: 2 * (ROUNDS + 1) * OTHERS * ECHOES, lost: scene.ledger.count('failed') });
   const ratios: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) ratios.push(await ratioOf(flooder, others));
   await end(flooder);

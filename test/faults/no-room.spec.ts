@@ -1,10 +1,11 @@
 import { expect } from '@jest/globals';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { NOBODY } from '../support/other-uid.js';
 import { fault } from './support/fault.js';
-import { done } from './support/order.js';
+import { end } from './support/order.js';
 import type { Scene } from './support/scene.js';
 
 /** Inodes of a file system: for itself, the directory of the lock, the socket in that, and the socket that is served. */
@@ -61,8 +62,7 @@ async function meetAsNobody(scene: Scene, path: string): Promise<void> {
     { path: other, what: 'listen', uid: NOBODY },
     /^PERMISSION_DENIED: Uid 65534 may not write the directory .*its owner \(uid 0, mode 755\) or root/,
   );
-  server.write('end\n');
-  await done(server);
+  await end(server);
   expect(readdirSync(folder)).toEqual([]);
 }
 
@@ -75,8 +75,7 @@ async function expectFailure(
   await attempt.says(/\n/);
   scene.row.add({ atRisk: 1 });
   expect(attempt.stdout).toMatch(says);
-  attempt.write('end\n');
-  await done(attempt);
+  await end(attempt);
 }
 
 /** A file system of its own on a folder, for as long as `run` takes. */
@@ -92,10 +91,10 @@ async function mounted(folder: string, options: string, run: () => Promise<void>
 /** Mounting needs root, and a system that lets root do it; a container may not. */
 function whyNot(): string | undefined {
   if (process.geteuid?.() !== 0) return 'only root mounts a file system';
-  const folder = '/mnt';
+  const folder = mkdtempSync(join(tmpdir(), 'uds-mount-'));
   const options = { stdio: 'ignore' } as const;
-  if (spawnSync('mount', ['-t', 'tmpfs', 'none', folder], options).status !== 0)
-    return 'the system lets nobody mount here';
-  spawnSync('umount', ['--lazy', folder], options);
-  return undefined;
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', 'none', folder], options);
+  if (status === 0) spawnSync('umount', ['--lazy', folder], options);
+  rmdirSync(folder);
+  return status === 0 ? undefined : 'the system lets nobody mount here';
 }

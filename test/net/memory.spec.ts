@@ -34,6 +34,17 @@ class Work {
     return data;
   }
 
+  @MessagePattern('text')
+  textOf(length: number): string {
+    return 'x'.repeat(length);
+  }
+
+  @MessagePattern('stream')
+  async *stream(data: Uint8Array): AsyncGenerator<Uint8Array> {
+    begun += 1;
+    for (let count = 0; count < 20; count += 1) yield data;
+  }
+
   @MessagePattern('gated')
   async gated(data: Uint8Array): Promise<number> {
     begun += 1;
@@ -48,9 +59,9 @@ class Work {
   }
 }
 
-/** A server of one MiB, and its ends of the connections in the order in which they came. */
+/** A server of one MiB for frames and one for all else, and its ends of the connections in the order in which they came. */
 async function serving(): Promise<Served & { sockets: Socket[] }> {
-  const served = await serve([Work], { maxFrameBytes: MIB, maxTotalBufferedBytes: MIB });
+  const served = await serve([Work], { maxFrameBytes: MIB, maxTotalBufferedBytes: 2 * MIB });
   const sockets: Socket[] = [];
   served.server.on('connection', (socket: Socket) => sockets.push(socket));
   return { ...served, sockets };
@@ -140,15 +151,17 @@ describe('one connection that has much under way', () => {
   it('is not read on while it has cancelled much that runs on', async () => {
     const { path, sockets } = await serving();
     const hoarder = await RawPeer.greeted(path);
-    for (let id = 1; id <= 12; id += 1) {
+    // So many are less than half of the room.
+    for (let id = 1; id <= 5; id += 1) {
       hoarder.send(frame(id, 100 * KIB, 'gated'));
-      await until(() => begun === id || sockets[0]?.isPaused() === true, 'it runs or waits');
+      await until(() => begun === id, 'it runs');
       hoarder.send(rawFrame({ type: TYPE.CANCEL, id }));
     }
+    for (let id = 6; id <= 12; id += 1) hoarder.send(frame(id, 100 * KIB, 'gated'));
+    await heldBack(sockets[0]!);
     expect(begun).toBeLessThan(9);
-    hoarder.send(frame(13, 1));
     gate.open();
-    await hoarder.frame(TYPE.RESPONSE, 13);
+    await hoarder.frame(TYPE.RESPONSE, 12);
   });
 
   it.each([
@@ -170,3 +183,86 @@ describe('one connection that has much under way', () => {
     await next.frame(TYPE.RESPONSE, 2);
   });
 });
+
+describe('one connection that holds all it may', () => {
+  it('by streams that wait for its credit, is read on for that', async () => {
+    const { path, log } = await serving();
+    const client = clientOf(path, { streamCreditBytes: 100 * KIB });
+    const data = Buffer.alloc(100 * KIB);
+    const lengths = async (): Promise<number> => {
+      let count = 0;
+      for await (const value of client.stream<Uint8Array>('stream', data))
+        count += value.length === data.length ? 1 : 0;
+      return count;
+    };
+    expect(await Promise.all(Array.from({ length: 6 }, lengths))).toEqual(
+      Array.from({ length: 6 }, () => 20),
+    );
+    expect(log.troubles).toEqual([]);
+  });
+
+  it('by streams for which it gives no credit, is told that there is no room for more', async () => {
+    const { path } = await serving();
+    const peer = await RawPeer.greeted(path);
+    for (let id = 1; id <= 8; id += 1)
+      peer.send(rawCall({ id, pattern: 'stream', kind: 3, payload: Buffer.alloc(100 * KIB), credit: 1 }));
+    await until(() => begun > 5, 'it holds more than it may');
+    await turns();
+    const ranBefore = begun;
+    peer.send(frame(100, 1));
+    expect(await peer.refusal(100)).toBe('TOO_MANY_REQUESTS');
+    expect(begun).toBe(ranBefore);
+    for (let id = 1; id <= 8; id += 1) peer.send(rawFrame({ type: TYPE.CANCEL, id }));
+    peer.send(frame(101, 1));
+    await peer.frame(TYPE.RESPONSE, 101);
+  });
+
+  it('is told all the while that the server lives, and keeps its calls', async () => {
+    const beat = { heartbeatIntervalMs: 50, heartbeatTimeoutMs: 100 };
+    const served = await serve([Work], { maxFrameBytes: MIB, maxTotalBufferedBytes: 2 * MIB, ...beat });
+    let socket: Socket | undefined;
+    served.server.on('connection', (accepted: Socket) => (socket = accepted));
+    const client = clientOf(served.path, beat);
+    const calls = Array.from({ length: 8 }, () =>
+      lastValueFrom(client.send('gated', Buffer.alloc(100 * KIB))),
+    );
+    const all = Promise.all(calls);
+    await until(() => begun > 4, 'they run');
+    await heldBack(socket!);
+    // A client that heard nothing would give up after one interval and one timeout.
+    const startedMs = performance.now();
+    await until(() => performance.now() - startedMs > 600, 'long enough');
+    gate.open();
+    expect(await all).toEqual(calls.map(() => 100 * KIB));
+  });
+
+  it('is not cut for frames that others have announced, where it may stop reading', async () => {
+    const { path, log } = await serving();
+    for (let count = 0; count < 4; count += 1) await announce(path);
+    const peer = await TextPeer.to(path);
+    for (let id = 1; id <= 2; id += 1) peer.sendPackets({ id: `${id}`, pattern: 'text', data: 200 * KIB });
+    expect(await peer.packetsCome(2)).toHaveLength(2);
+    expect(log.troubles).toEqual([]);
+  });
+
+  it('is counted as long as its answers lie there, also where it broke a rule', async () => {
+    const { path, sockets } = await serving();
+    const peer = await RawPeer.greeted(path);
+    peer.socket.pause();
+    peer.send(frame(1, 450 * KIB, 'echo'));
+    await until(() => (sockets[0]?.writableLength ?? 0) > 150 * KIB, 'its answer waits');
+    peer.send(rawFrame({ type: 99 }));
+    const next = await RawPeer.greeted(path);
+    next.send(frame(1, 450 * KIB, 'gated'), frame(2, 1));
+    await heldBack(sockets[1]!);
+    peer.socket.destroy();
+    gate.open();
+    await next.frame(TYPE.RESPONSE, 2);
+  });
+});
+
+/** A peer that has announced a long frame. */
+async function announce(path: string): Promise<void> {
+  const peer = await RawPeer.greeted(path);
+  peer.send(frame(1, 900 * KIB).subarray(0, 10));
+}

@@ -41,7 +41,7 @@ class Busy {
 
 /** A server, and its ends of the connections in the order in which they came. */
 async function serving(): Promise<Served & { sockets: Socket[] }> {
-  const served = await serve([Busy]);
+  const served = await serve([Busy], { closeTimeoutMs: 30_000 });
   const sockets: Socket[] = [];
   served.server.on('connection', (socket: Socket) => sockets.push(socket));
   return { ...served, sockets };

@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { CountedTextDecoder } from '../counted-text-decoder.js';
 import { errorOf, type UdsError, type WireError } from '../errors.js';
 import { FrameType } from '../frame.js';
@@ -77,7 +77,7 @@ function callOf(text: string): Message {
   checkId(id);
   message.payload = data;
   message.credit = message.type === FrameType.REQUEST ? Infinity : 0;
-  message.wireBytes = text.length;
+  message.wireBytes = Buffer.byteLength(text);
   try {
     message.pattern = typeof pattern === 'string' ? pattern : patternText(pattern);
     readMetadata(metadata, message);

@@ -17,6 +17,11 @@ const ask = (id, pattern) => call(TYPE.REQUEST, id, KIND.TEXT, { pattern, payloa
 const KINDS = {
   'CANCELs of what is over': (n) => frame(TYPE.CANCEL, n),
   'CANCELs of what runs': (n) => Buffer.concat([ask(n, 'long'), frame(TYPE.CANCEL, n)]),
+  // First a chunk of the ones, then of the others.
+  'CANCELs of what runs on': (n) =>
+    n % AT_ONCE <= AT_ONCE / 2 && n % AT_ONCE > 0
+      ? call(TYPE.REQUEST, n, KIND.JSON, { pattern: 'wait', payload: '{"ms":1000}' })
+      : frame(TYPE.CANCEL, n - AT_ONCE / 2),
   'CREDITs of what is over': (n) => frame(TYPE.CREDIT, n, 0, u32(2 ** 31)),
   'CREDITs of nobody': () => frame(TYPE.CREDIT, 0, 0, u32(2 ** 31)),
   PINGs: (n) => frame(TYPE.PING, n),

@@ -110,7 +110,7 @@ export const bounds = [
     {
       says: 'a frame that stands still is noticed',
       file: 'src/net/connection.ts',
-      from: '    this.#liveness.rested(this.#speech.isMidFrame);\n',
+      from: '    if (!this.isOver) this.#liveness.rested(this.#speech.isMidFrame);\n',
       to: '',
       name: 'ends its connection with FRAME_TIMEOUT',
     },
@@ -257,6 +257,13 @@ export const bounds = [
       from: '    if (call.workers > 0) this.#abandoned += 1;\n    else this.heldBytes -= call.wireBytes;\n',
       to: '    if (call.workers > 0) this.#abandoned += 1;\n    this.heldBytes -= call.wireBytes;\n',
       name: 'cancelled much that runs on',
+    },
+    {
+      says: 'who waits for room is not judged as it is read again',
+      file: 'src/net/frame-timer.ts',
+      from: '() => wasRead && frames',
+      to: '() => frames',
+      name: 'nor just after',
     },
     {
       says: 'who holds all it may by streams is read on',

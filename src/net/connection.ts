@@ -194,8 +194,8 @@ export class Connection {
   #startTaken(): void {
     this.#starter.start(this.#speech.isBare);
     if (this.#isOver) return;
-    this.#liveness.rested(this.#speech.isMidFrame);
     this.#gate?.narrow();
+    if (!this.isOver) this.#liveness.rested(this.#speech.isMidFrame);
   }
 
   /** Calls whose time is up by now never start. */

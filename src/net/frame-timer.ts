@@ -49,12 +49,14 @@ export class FrameTimer {
     const { partialFrameTimeoutMs } = this;
     const frames = this.#framesRead;
     const bytes = this.owner.bytesRead();
+    // Who was not read had no chance to go on, also where it is read again by the time it is looked at.
+    const wasRead = this.owner.isReading();
     const dueMs = performance.now() + partialFrameTimeoutMs;
     return setTimeout(
       () =>
         void this.#judge(
           dueMs,
-          () => frames === this.#framesRead && this.owner.bytesRead() - bytes < MOVING_BYTES,
+          () => wasRead && frames === this.#framesRead && this.owner.bytesRead() - bytes < MOVING_BYTES,
         ),
       partialFrameTimeoutMs,
     ).unref();

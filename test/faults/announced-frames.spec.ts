@@ -15,6 +15,8 @@ const FRAME_BYTES = 4 * MIB;
 /** Of it, from every second connection: a gigabyte, if all of it were taken. */
 const SENT_BYTES = 2 * MIB;
 const TOTAL_BYTES = 64 * MIB;
+/** Half of it is for frames. */
+const HAVE_ROOM = TOTAL_BYTES / 2 / FRAME_BYTES;
 /** Each has a socket and what belongs to it, and up to two reads that were under way. */
 const CONNECTION_BYTES = 2 * 64 * KIB + 32 * KIB;
 /** What a collector leaves lying for a while. */
@@ -37,7 +39,7 @@ fault(
       for (const crowd of crowds) await crowd.says(/^announced$/m);
       await scene.moreAnswers(200);
       // Those that were given room and stand still are cut, then others get it: twice as many as have room at once.
-      await until(() => count(sending) >= (2 * TOTAL_BYTES) / FRAME_BYTES, 'those that stood still are cut');
+      await until(() => count(sending) >= 2 * HAVE_ROOM, 'those that stood still are cut');
       await scene.moreAnswers(200);
       if (knowsPeaks) {
         const grownBytes = memoryOf(server).peakBytes - startBytes;

@@ -3,6 +3,7 @@ import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { lastValueFrom } from 'rxjs';
 import { clientOf, type Served, serve } from '../support/nest.js';
 import { rawCall, rawFrame } from '../support/raw-frames.js';
@@ -104,6 +105,27 @@ describe('frames that need more room than there is', () => {
     expect(sockets.slice(1, 3).map((socket) => socket.bytesRead < 100 * KIB)).toEqual([true, true]);
     holder.send(frame(1, 800 * KIB).subarray(1000));
     for (const peer of [holder, second, third]) await peer.frame(TYPE.RESPONSE, 1);
+  });
+
+  it('are not taken for frames that stand still while they wait, nor just after', async () => {
+    const TIMEOUT_MS = 300;
+    const limits = { maxFrameBytes: MIB, maxTotalBufferedBytes: 2 * MIB, partialFrameTimeoutMs: TIMEOUT_MS };
+    const { path, log } = await serve([Work], limits);
+    // It says no more, so it is cut in a while, and its room is free then.
+    const holder = await RawPeer.greeted(path);
+    holder.send(frame(1, 1000 * KIB).subarray(0, 1000));
+    const waiting: RawPeer[] = [];
+    for (let count = 0; count < 8; count += 1) {
+      const peer = await RawPeer.greeted(path);
+      peer.send(frame(1, 100 * KIB).subarray(0, 1000));
+      waiting.push(peer);
+      await delay(TIMEOUT_MS / 12);
+    }
+    await holder.closed();
+    await delay(TIMEOUT_MS / 2);
+    for (const peer of waiting) peer.send(frame(1, 100 * KIB).subarray(1000));
+    for (const peer of waiting) await peer.frame(TYPE.RESPONSE, 1);
+    expect(log.troubles).toEqual([expect.stringMatching(/^FRAME_TIMEOUT/)]);
   });
 
   it('have the room of one whose peer has gone', async () => {

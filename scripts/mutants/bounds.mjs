@@ -140,7 +140,7 @@ export const bounds = [
       file: 'src/net/frame-timer.ts',
       from: ' || !this.owner.isReading()',
       to: '',
-      name: 'is not judged while it is not read',
+      name: 'read no further from some moment on',
     },
     {
       says: 'a header alone is a frame that has begun',

@@ -123,4 +123,27 @@ describe('a sender that is slow and moves', () => {
     expect(await peer.linesCome(17)).toHaveLength(17);
     expect(log.troubles).toEqual([]);
   });
+
+  it('is not judged where it is read no further from some moment on', async () => {
+    const { path, log } = await serve([Echo], {
+      partialFrameTimeoutMs: TIMEOUT_MS,
+      maxBufferedBytes: 64 * KIB,
+    });
+    gate = new Gate();
+    const peer = await RawPeer.greeted(path);
+    peer.socket.pause();
+    peer.send(rawCall({ id: 1, pattern: 'gated', payload: 'x'.repeat(1024 * KIB) }));
+    // It is whole by then, and the next look at frames begins with the next one.
+    await delay(3 * TIMEOUT_MS);
+    const begun = rawCall({ id: 2, pattern: 'echo', payload: 'x'.repeat(100) });
+    peer.send(begun.subarray(0, 50));
+    await delay(TIMEOUT_MS / 3);
+    // Now its long answer waits, and the server reads on when it has left.
+    gate.open();
+    await delay(4 * TIMEOUT_MS);
+    peer.socket.resume();
+    peer.send(begun.subarray(50));
+    await peer.frame(5, 2);
+    expect(log.troubles).toEqual([]);
+  });
 });

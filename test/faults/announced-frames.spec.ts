@@ -29,7 +29,7 @@ fault(
     const options = {
       maxFrameBytes: FRAME_BYTES,
       maxTotalBufferedBytes: TOTAL_BYTES,
-      partialFrameTimeoutMs: 1500,
+      partialFrameTimeoutMs: 500,
     };
     const { codes } = await underAttack(scene, { options }, async (server) => {
       forgetPeak(server);

@@ -128,8 +128,10 @@ export default defineConfig(
     files: ['**/*.{js,mjs,cjs}'],
     languageOptions: {
       globals: {
+        AbortSignal: false,
         Buffer: false,
         URL: false,
+        clearTimeout: false,
         console: false,
         performance: false,
         process: false,

@@ -108,12 +108,13 @@ describe('a client that has lost its server', () => {
 describe('a call that waits for a server', () => {
   it('has connectTimeoutMs of its own, however long others have waited', async () => {
     const path = socketPath();
-    const client = clientOf(path, { connectTimeoutMs: 400, reconnectDelayMs: 5, maxReconnectDelayMs: 5 });
+    const client = clientOf(path, { connectTimeoutMs: 2_000, reconnectDelayMs: 5, maxReconnectDelayMs: 5 });
     const ends: string[] = [];
     const send = (name: string): Promise<unknown> =>
       codeOf(lastValueFrom(client.send('x', 1))).then((code) => ends.push(`${name} ${String(code)}`));
     const first = send('first');
-    const laterMs = 300;
+    // What is left of its time when the first one's is up is enough for a busy machine to start a server.
+    const laterMs = 1_500;
     const second = lastValueFrom(timer(laterMs)).then(async () => await send('second'));
     await first;
     expect(ends).toEqual(['first SERVER_NOT_FOUND']);

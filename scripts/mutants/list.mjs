@@ -14,6 +14,7 @@ import { soak } from './soak.mjs';
 import { secure } from './secure.mjs';
 import { streams } from './streams.mjs';
 import { transport } from './transport.mjs';
+import { unsent } from './unsent.mjs';
 
 /**
  * Each entry takes one promise out of the source: `from` (which occurs once in `file`) becomes `to`, and then a test of
@@ -34,6 +35,7 @@ export const mutants = [
   ...soak,
   ...streams,
   ...transport,
+  ...unsent,
   ...around,
   ...dialects,
   ...secure,

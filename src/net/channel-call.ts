@@ -8,6 +8,8 @@ import type { Connection } from './connection.js';
 export interface WaitingRoom {
   /** Takes a call out of the queue. */
   leave(call: ChannelCall): void;
+  /** Takes a request back whose connection is gone, and of which nothing has left. */
+  comeBack(call: ChannelCall): void;
   /** An event was packed. */
   startWriting(event: ChannelCall): void;
   /** An event was written, or never will be. Gives false where its time was up before. */
@@ -15,16 +17,17 @@ export interface WaitingRoom {
 }
 
 /**
- * A call on its way: it waits in the queue until a connection can take it, then belongs to that connection's session.
+ * A call on its way: it waits in the queue until a connection can take it, then belongs to that connection's session. It comes
+ * back where the connection is lost before anything of it has left.
  */
-export class ChannelCall {
+export class ChannelCall implements Caller {
   /** Since when it waits for a server: on the clock of `performance.now`. */
   waitsSinceMs = 0;
   #connection: Connection | undefined;
   #call: OutgoingCall | undefined;
 
   constructor(
-    private request: CallRequest,
+    private readonly request: CallRequest,
     /** Who waits for the answers of a request; `undefined` marks an event. */
     private readonly caller: Caller | undefined,
     private readonly written: (error: UdsError | undefined) => void,
@@ -45,8 +48,7 @@ export class ChannelCall {
     if (nowMs >= this.request.deadlineMs) {
       this.fail(deadlineExceeded());
     } else if (this.caller !== undefined) {
-      this.#connection = connection;
-      this.#call = connection.session.outgoing.request(this.request, this.caller, nowMs);
+      this.#request(connection, nowMs);
     } else {
       this.room.startWriting(this);
       try {
@@ -57,17 +59,31 @@ export class ChannelCall {
     }
   }
 
-  /** Before it waits: what the caller changes in the payload meanwhile changes nothing. @throws UsageError UNSERIALIZABLE_PAYLOAD */
+  /** What the caller changes in the payload from now on changes nothing. @throws UsageError UNSERIALIZABLE_PAYLOAD */
   encodePayload(): void {
     const { payload } = this.request;
-    if (payloadKindOf(payload) === PayloadKind.JSON)
-      this.request = { ...this.request, payload: new EncodedPayload(payload) };
+    if (payloadKindOf(payload) === PayloadKind.JSON && !EncodedPayload.is(payload))
+      this.request.payload = new EncodedPayload(payload);
   }
 
-  /** Ends a call that was not written. */
-  fail(error: UdsError): void {
-    if (this.caller === undefined) this.written(error);
-    else this.caller.fail(error, false);
+  next(value: unknown, isEnveloped: boolean, wireBytes: number): void {
+    this.caller?.next(value, isEnveloped, wireBytes);
+  }
+
+  end(value: unknown, isEnveloped: boolean): void {
+    this.caller?.end(value, isEnveloped);
+  }
+
+  /** An event fails with an error of the transport alone. */
+  fail(error: unknown, isEnveloped = false): void {
+    if (this.caller === undefined) this.written(error as UdsError);
+    else this.caller.fail(error, isEnveloped);
+  }
+
+  unsent(): void {
+    this.#connection = undefined;
+    this.#call = undefined;
+    this.room.comeBack(this);
   }
 
   /** Nobody waits for the answer any more. */
@@ -79,6 +95,18 @@ export class ChannelCall {
   /** A value of the answer's stream was taken. */
   consume(wireBytes: number): void {
     if (this.#call !== undefined) this.#connection?.session.outgoing.consume(this.#call, wireBytes);
+  }
+
+  #request(connection: Connection, nowMs: number): void {
+    try {
+      // It may come back, and must be the same then.
+      this.encodePayload();
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.#connection = connection;
+    this.#call = connection.session.outgoing.request(this.request, this, nowMs);
   }
 
   #endWriting(error: UdsError | undefined): void {

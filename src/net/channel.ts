@@ -53,6 +53,10 @@ export class Channel {
         this.#queue.delete(call);
         this.#advance();
       },
+      comeBack: (call) => {
+        call.waitsSinceMs = performance.now();
+        this.#queue.comeBack(call);
+      },
       startWriting: (event) => void this.#unwritten.add(event),
       endWriting: (event) => this.#unwritten.delete(event),
     };
@@ -128,7 +132,7 @@ export class Channel {
       call.encodePayload();
     } catch (error) {
       this.#queue.delete(call);
-      call.fail(error as UdsError);
+      call.fail(error);
     }
   }
 
@@ -229,13 +233,16 @@ export class Channel {
       this.#cut();
       this.#settle();
     }, closeTimeoutMs);
-    while (!cut.signal.aborted && (this.#queue.size > 0 || this.#dialing.isUnderWay)) {
-      // A connection that no call waits for is not worth waiting for either.
-      if (this.#queue.size === 0) this.#dialing.stop();
-      await this.#nextSettling();
-    }
-    for (const connection of [...this.#pool.connections]) this.#retire(connection);
-    while (!cut.signal.aborted && this.#leaving.size > 0) await this.#nextSettling();
+    do {
+      while (!cut.signal.aborted && (this.#queue.size > 0 || this.#dialing.isUnderWay)) {
+        // A connection that no call waits for is not worth waiting for either.
+        if (this.#queue.size === 0) this.#dialing.stop();
+        await this.#nextSettling();
+      }
+      for (const connection of [...this.#pool.connections]) this.#retire(connection);
+      while (!cut.signal.aborted && this.#leaving.size > 0) await this.#nextSettling();
+      // A call may have come back from a connection that was lost meanwhile.
+    } while (!cut.signal.aborted && this.#queue.size > 0);
     clearTimeout(timer);
     // Calls may have come meanwhile; they have had their connection.
     this.#isInUse = false;
@@ -248,8 +255,9 @@ export class Channel {
       `The client was closed before the call ended (closeTimeoutMs ${closeTimeoutMs}).`,
     );
     this.#dialing.stop();
-    this.#failQueued(error);
     for (const connection of [...this.#leaving, ...this.#pool.connections]) connection.close(error);
+    // Those that come back as their connection is cut, too.
+    this.#failQueued(error);
   }
 
   #nextSettling(): Promise<void> {

@@ -49,10 +49,6 @@ export class Connection {
     speech: Dialect | DialectMenu,
     shared?: SharedReading,
   ) {
-    this.#writer = new FrameWriter(socket, () => {
-      this.#watchDeadlines();
-      this.#gate?.narrow();
-    });
     this.#starter = new CallStarter((call) => this.#start(call));
     this.#liveness = new Liveness(settings, {
       ping: () => {
@@ -77,6 +73,10 @@ export class Connection {
       },
       freed: () => this.#freed(),
       takenOver: () => owner.takenOver(this),
+    });
+    this.#writer = new FrameWriter(socket, this.session.outgoing, () => {
+      this.#watchDeadlines();
+      this.#gate?.narrow();
     });
     this.#speech = new Speech(speech, {
       chosen: (dialect) => this.#writer.open(dialect),

@@ -14,16 +14,37 @@ const EAGER_BYTES = 64 * 1024;
 /** Told once the system has taken what was packed, or with the reason why it never will. */
 export type Written = (error: UdsError | undefined) => void;
 
-/** Packs messages for one socket: frames of one tick share a write, unless there are many. */
+/** The requests that are packed here. */
+export interface PackedRequests {
+  /** The last one. */
+  readonly lastId: number;
+  /** Those up to this one are with the system, or may be. */
+  begin(id: number): void;
+}
+
+/**
+ * Packs messages for one socket: frames of one tick share a write, unless there are many.
+ *
+ * It knows what can't have left. The system takes most writes at once; of one that it does not take whole it may have taken a
+ * part, and what is written meanwhile waits in the socket until that one is done. Node then gives the system all of it.
+ *
+ *   [ left | #underWay: may have left in part | waits in the socket | packed ]
+ *                                           begin ^
+ */
 export class FrameWriter {
   #dialect: Dialect | undefined;
   #isFlushScheduled = false;
   /** Told of what is packed now. */
   #onWritten: Written[] = [];
+  /** How many writes there were; which of them the system has not taken whole, 0 for none; the last request in any. */
+  #writes = 0;
+  #underWay = 0;
+  #flushedId = 0;
 
   /** @param flushed is called after each write to the socket. */
   constructor(
     private readonly socket: Socket,
+    private readonly requests: PackedRequests,
     private readonly flushed: () => void,
   ) {}
 
@@ -68,20 +89,36 @@ export class FrameWriter {
     const chunks = this.#dialect?.take();
     const last = chunks?.pop();
     if (chunks === undefined || last === undefined) return;
-    const callbacks = this.#onWritten;
-    if (chunks.length > 0) this.socket.cork();
-    for (const chunk of chunks) this.socket.write(chunk);
-    if (callbacks.length === 0) {
-      this.socket.write(last);
-    } else {
-      this.#onWritten = [];
-      this.socket.write(last, (error) => {
-        const lost = error ? lostBecause(error) : undefined;
-        for (const callback of callbacks) callback(lost);
-      });
+    const { socket } = this;
+    const isBehind = socket.writableLength > 0;
+    this.#flushedId = this.requests.lastId;
+    this.#writes += 1;
+    if (chunks.length > 0) socket.cork();
+    for (const chunk of chunks) socket.write(chunk);
+    socket.write(last, this.#whenWritten(this.#writes));
+    if (chunks.length > 0) socket.uncork();
+    // A write that fails at once, as one to a peer that has gone does, has taken nothing.
+    if (!isBehind && socket.errored === null) {
+      this.#underWay = socket.writableLength > 0 ? this.#writes : 0;
+      this.requests.begin(this.#flushedId);
     }
-    if (chunks.length > 0) this.socket.uncork();
     this.flushed();
+  }
+
+  #whenWritten(write: number): (error?: Error | null) => void {
+    const callbacks = this.#onWritten;
+    if (callbacks.length > 0) this.#onWritten = [];
+    return (error) => {
+      const lost = error ? lostBecause(error) : undefined;
+      if (lost === undefined) this.#wrote(write);
+      for (const callback of callbacks) callback(lost);
+    };
+  }
+
+  #wrote(write: number): void {
+    if (write !== this.#underWay) return;
+    this.#underWay = this.#writes === write ? 0 : this.#writes;
+    this.requests.begin(this.#flushedId);
   }
 
   /** Nothing more will be written. */

@@ -8,6 +8,8 @@ interface Waiting {
 /** What waits, in order, up to a limit, each no longer than its deadline. */
 export class WaitQueue<T extends Waiting> {
   readonly #waiting = new Set<T>();
+  /** Those that came back, before all others; the last of these is the first. */
+  readonly #returned: T[] = [];
   /** Goes on from the first one that waits: a new iterator would pass over all that have left before, each time. */
   #order: SetIterator<T> | undefined;
   #first: T | undefined;
@@ -20,14 +22,18 @@ export class WaitQueue<T extends Waiting> {
 
   /** Those that wait now, in order. */
   get items(): T[] {
-    return [...this.#waiting];
+    return [...this.#returned.toReversed(), ...this.#waiting];
   }
 
   get size(): number {
-    return this.#waiting.size;
+    return this.#returned.length + this.#waiting.size;
   }
 
   get first(): T | undefined {
+    return this.#returned.at(-1) ?? this.#firstWaiting;
+  }
+
+  get #firstWaiting(): T | undefined {
     while (this.#first === undefined || !this.#waiting.has(this.#first)) {
       if (this.#waiting.size === 0) return undefined;
       this.#order ??= this.#waiting.values();
@@ -47,10 +53,16 @@ export class WaitQueue<T extends Waiting> {
     return true;
   }
 
+  /** Puts one that had its turn before all others, whatever the limit: as many had left. */
+  comeBack(item: T): void {
+    this.#returned.push(item);
+    this.#timer.arm(item.deadlineMs);
+  }
+
   /** Gives false where it did not wait any more. */
   delete(item: T): boolean {
-    const wasThere = this.#waiting.delete(item);
-    if (this.#waiting.size === 0) {
+    const wasThere = this.#waiting.delete(item) || this.#deleteReturned(item);
+    if (this.size === 0) {
       this.#timer.disarm();
       // An iterator keeps every table that the set has grown out of, with all that was in it.
       this.#order = undefined;
@@ -59,16 +71,18 @@ export class WaitQueue<T extends Waiting> {
     return wasThere;
   }
 
+  #deleteReturned(item: T): boolean {
+    const at = this.#returned.lastIndexOf(item);
+    if (at >= 0) this.#returned.splice(at, 1);
+    return at >= 0;
+  }
+
   #expire(): void {
     const nowMs = performance.now();
     let nextMs = Infinity;
-    for (const item of this.#waiting) {
-      if (item.deadlineMs > nowMs) {
-        nextMs = Math.min(nextMs, item.deadlineMs);
-      } else {
-        this.#waiting.delete(item);
-        this.expired(item);
-      }
+    for (const item of this.items) {
+      if (item.deadlineMs > nowMs) nextMs = Math.min(nextMs, item.deadlineMs);
+      else if (this.delete(item)) this.expired(item);
     }
     this.#timer.arm(nextMs);
   }

@@ -6,15 +6,15 @@ import type { Metadata } from './payload-codec.js';
 /** What a caller asks for; the id is given when it is written. */
 export interface CallRequest {
   readonly pattern: string;
-  /** A value, or an EncodedPayload. */
-  readonly payload: unknown;
+  /** A value, or an EncodedPayload: whoever owns the request may put that in the value's place. */
+  payload: unknown;
   readonly metadata: Metadata | undefined;
   readonly isEnveloped: boolean;
   /** When the first answer must have come, on the clock whose readings the session is given; Infinity for no limit. */
   readonly deadlineMs: number;
 }
 
-/** Who waits for the answers of one call. Exactly one of `end` and `fail` is called, once, as the last. */
+/** Who waits for the answers of one call. Exactly one of `end`, `fail` and `unsent` is called, once, as the last. */
 export interface Caller {
   /** A value, more may come. It cost `wireBytes`: give them to `consume` once the value was taken. */
   next(value: unknown, isEnveloped: boolean, wireBytes: number): void;
@@ -22,6 +22,8 @@ export interface Caller {
   end(value: unknown, isEnveloped: boolean): void;
   /** A handler's own error, verbatim, or a UdsError. */
   fail(error: unknown, isEnveloped: boolean): void;
+  /** The connection is gone, and no byte of the request has left this process. Who has no such method is told by `fail`. */
+  unsent?(error: UdsError): void;
 }
 
 /** A call that this end made. Only OutgoingCalls changes it. */
@@ -89,6 +91,11 @@ export function idAfter(id: number, inUse: ReadonlyMap<number, unknown>): number
   do next = next >= MAX_U32 ? 1 : next + 1;
   while (inUse.has(next));
   return next;
+}
+
+/** Whether an id was given after another one: in the order of ids modulo 2^32 (RFC 1982). */
+export function isAfter(id: number, other: number): boolean {
+  return ((id - other) | 0) > 0;
 }
 
 /** A message that answers a call, or ends it. */

@@ -1,4 +1,4 @@
-import { type Caller, type CallRequest, idAfter, OutgoingCall } from './call.js';
+import { type Caller, type CallRequest, idAfter, isAfter, OutgoingCall } from './call.js';
 import { errorFromWire, errorOf, type UdsError, type WireError } from './errors.js';
 import { FrameType, MAX_U32 } from './frame.js';
 import { FLOOR_EVENTS, FLOOR_IN_FLIGHT, type Hello } from './hello.js';
@@ -15,6 +15,8 @@ export class OutgoingCalls {
 
   readonly #calls = new Map<number, OutgoingCall>();
   #lastId: number;
+  /** Requests up to this one may have left. */
+  #begunId: number;
   #maxInFlight = FLOOR_IN_FLIGHT;
   #eventCredit = FLOOR_EVENTS;
 
@@ -24,6 +26,17 @@ export class OutgoingCalls {
     private readonly owner: SessionOwner,
   ) {
     this.#lastId = (settings.firstId ?? 1) - 1;
+    this.#begunId = this.#lastId;
+  }
+
+  /** Of the request that was written last. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  /** The requests up to this one are on their way, or may be: they are never sent again. */
+  begin(id: number): void {
+    this.#begunId = id;
   }
 
   get size(): number {
@@ -114,10 +127,10 @@ export class OutgoingCalls {
     }
   }
 
-  /** Fails the calls that the peer says it never took, in the order of ids modulo 2^32 (RFC 1982). */
+  /** Fails the calls that the peer says it never took. */
   refuseAfter(lastTakenId: number, error: UdsError): void {
     for (const call of this.#calls.values()) {
-      if (((call.id - lastTakenId) | 0) > 0 && this.#end(call)) call.caller.fail(error, false);
+      if (isAfter(call.id, lastTakenId) && this.#end(call)) call.caller.fail(error, false);
     }
   }
 
@@ -136,9 +149,13 @@ export class OutgoingCalls {
   }
 
   close(error: UdsError): void {
+    const unsent: OutgoingCall[] = [];
     for (const call of this.#calls.values()) {
-      if (this.#end(call)) call.caller.fail(error, false);
+      if (isAfter(call.id, this.#begunId)) unsent.push(call);
+      else if (this.#end(call)) call.caller.fail(error, false);
     }
+    // The last one first: who puts each before the others has them in their order again.
+    for (const call of unsent.reverse()) if (this.#end(call)) tellUnsent(call, error);
   }
 
   #finish(call: OutgoingCall): void {
@@ -151,6 +168,11 @@ export class OutgoingCalls {
     this.#calls.delete(call.id);
     return true;
   }
+}
+
+function tellUnsent({ caller }: OutgoingCall, error: UdsError): void {
+  if (caller.unsent === undefined) caller.fail(error, false);
+  else caller.unsent(error);
 }
 
 export function deadlineExceeded(): UdsError {

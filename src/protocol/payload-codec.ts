@@ -101,7 +101,6 @@ export function bytesOf(value: Uint8Array): Buffer {
 export class EncodedPayload {
   readonly kind: number;
   readonly body: string | Uint8Array;
-  readonly byteLength: number;
   readonly #mark = true;
 
   /** Unlike `instanceof` this runs no trap of a Proxy: it may throw. */
@@ -115,7 +114,10 @@ export class EncodedPayload {
     if (this.kind === PayloadKind.NONE) this.body = '';
     else if (this.kind === PayloadKind.BYTES) this.body = Buffer.from(bytesOf(value as Uint8Array));
     else this.body = this.kind === PayloadKind.TEXT ? (value as string) : encodeJson(value);
-    this.byteLength = Buffer.byteLength(this.body);
+  }
+
+  get byteLength(): number {
+    return Buffer.byteLength(this.body);
   }
 }
 

@@ -69,4 +69,20 @@ export const unsent = [
       name: 'waited for by a close',
     },
   ]),
+  ...group('test/protocol/call-table.spec.ts', [
+    {
+      says: 'what was pushed away from a hole moves up',
+      file: 'src/protocol/call-table.ts',
+      from: '      slots[hole] = call;\n      hole = at;\n',
+      to: '',
+      name: 'whatever the ids',
+    },
+    {
+      says: 'calls are given in the order of their ids',
+      file: 'src/protocol/call-table.ts',
+      from: '.sort((a, b) => (a.id - b.id) | 0)',
+      to: '',
+      name: 'also past 2^32',
+    },
+  ]),
 ];

@@ -255,6 +255,7 @@ export class Channel {
       `The client was closed before the call ended (closeTimeoutMs ${closeTimeoutMs}).`,
     );
     this.#dialing.stop();
+    this.#failQueued(error);
     for (const connection of [...this.#leaving, ...this.#pool.connections]) connection.close(error);
     // Those that come back as their connection is cut, too.
     this.#failQueued(error);

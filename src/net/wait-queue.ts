@@ -79,11 +79,8 @@ export class WaitQueue<T extends Waiting> {
 
   #expire(): void {
     const nowMs = performance.now();
-    let nextMs = Infinity;
-    for (const item of this.items) {
-      if (item.deadlineMs > nowMs) nextMs = Math.min(nextMs, item.deadlineMs);
-      else if (this.delete(item)) this.expired(item);
-    }
-    this.#timer.arm(nextMs);
+    for (const item of this.items) if (item.deadlineMs <= nowMs && this.delete(item)) this.expired(item);
+    // Not before: who is told may have others sent, or add some.
+    for (const item of this.items) this.#timer.arm(item.deadlineMs);
   }
 }

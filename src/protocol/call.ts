@@ -86,7 +86,7 @@ export class IncomingCall {
 }
 
 /** The id that follows another: one more, from 2^32-1 on to 1, past those in use. */
-export function idAfter(id: number, inUse: ReadonlyMap<number, unknown>): number {
+export function idAfter(id: number, inUse: { has(id: number): boolean }): number {
   let next = id;
   do next = next >= MAX_U32 ? 1 : next + 1;
   while (inUse.has(next));

@@ -1,4 +1,5 @@
 import { answerOf, idAfter, IncomingCall } from './call.js';
+import { CallTable } from './call-table.js';
 import {
   idInUse,
   metadataTooLarge,
@@ -38,7 +39,7 @@ export class IncomingCalls {
   /** Whether the peer was told the limits; one that was not is held back by reading no more, and refused nothing. */
   areLimitsTold = true;
 
-  readonly #calls = new Map<number, IncomingCall>();
+  readonly #calls = new CallTable<IncomingCall>();
   /** The same by the ids that the peer chose, in a dialect where it does. */
   readonly #byPeerId = new Map<unknown, IncomingCall>();
   /** Events taken whose credit was not given back yet, and how many of those have ended. */
@@ -91,7 +92,7 @@ export class IncomingCalls {
       this.owner.refused(refusal);
       return;
     }
-    this.#calls.set(id, call);
+    this.#calls.add(call);
     this.heldBytes += call.wireBytes;
     if (call.peerId != null) this.#byPeerId.set(call.peerId, call);
     if (call.deadlineMs < this.nextDeadlineMs) this.nextDeadlineMs = call.deadlineMs;
@@ -135,7 +136,7 @@ export class IncomingCalls {
 
   /** What waited to be written has left: streams may go on. */
   resumeStreams(): void {
-    for (const call of this.#calls.values()) if (this.canStream(call)) call.onCredit?.();
+    for (const call of this.#calls.values()) if (!call.isOver && this.canStream(call)) call.onCredit?.();
   }
 
   /** The one value of a call, and its end. */
@@ -204,7 +205,7 @@ export class IncomingCalls {
     if (nowMs < this.nextDeadlineMs) return;
     this.nextDeadlineMs = Infinity;
     for (const call of this.#calls.values()) {
-      if (call.isAnswered) continue;
+      if (call.isOver || call.isAnswered) continue;
       if (call.deadlineMs > nowMs) this.nextDeadlineMs = Math.min(this.nextDeadlineMs, call.deadlineMs);
       else this.#expireCall(call);
     }
@@ -271,13 +272,10 @@ export class IncomingCalls {
   #returnEventCreditIfDue(): void {
     const { maxEvents } = this.settings;
     const isDue = this.#eventsEnded * 4 >= maxEvents || this.#eventsTaken >= maxEvents;
-    if (isDue && this.#eventsEnded > 0 && !this.#isClosed) this.#returnEventCredit();
-  }
-
-  #returnEventCredit(): void {
+    if (!isDue || this.#eventsEnded === 0 || this.#isClosed) return;
     const message = new Message(FrameType.CREDIT, 0);
     message.credit = this.#eventsEnded;
-    this.#eventsTaken -= this.#eventsEnded;
+    this.#eventsTaken = this.eventsRunning;
     this.#eventsEnded = 0;
     this.sink.write(message);
   }

@@ -1,4 +1,5 @@
 import { type Caller, type CallRequest, idAfter, isAfter, OutgoingCall } from './call.js';
+import { CallTable } from './call-table.js';
 import { errorFromWire, errorOf, type UdsError, type WireError } from './errors.js';
 import { FrameType, MAX_U32 } from './frame.js';
 import { FLOOR_EVENTS, FLOOR_IN_FLIGHT, type Hello } from './hello.js';
@@ -13,7 +14,7 @@ export class OutgoingCalls {
   /** When the next call runs out of time: never later than that, sometimes earlier. */
   nextDeadlineMs = Infinity;
 
-  readonly #calls = new Map<number, OutgoingCall>();
+  readonly #calls = new CallTable<OutgoingCall>();
   #lastId: number;
   /** Requests up to this one may have left. */
   #begunId: number;
@@ -65,7 +66,7 @@ export class OutgoingCalls {
     message.credit = this.settings.streamCreditBytes;
     const call = new OutgoingCall(id, caller, request.deadlineMs);
     // Before it is written: writing may flush at once, and what is flushed has its deadline watched.
-    this.#calls.set(id, call);
+    this.#calls.add(call);
     if (call.deadlineMs < this.nextDeadlineMs) this.nextDeadlineMs = call.deadlineMs;
     try {
       this.sink.write(message);
@@ -138,7 +139,7 @@ export class OutgoingCalls {
     if (nowMs < this.nextDeadlineMs) return;
     this.nextDeadlineMs = Infinity;
     for (const call of this.#calls.values()) {
-      if (call.isAnswered) continue;
+      if (call.isOver || call.isAnswered) continue;
       if (call.deadlineMs > nowMs) {
         this.nextDeadlineMs = Math.min(this.nextDeadlineMs, call.deadlineMs);
         continue;

@@ -72,7 +72,11 @@ describe('nest-uds', () => {
     const path = freePath();
     make(path);
     const outcome = await runCli(...argsFor(path));
-    expectOneLine(outcome, 1, /^nest-uds: [A-Z_]+: Can not connect to /);
+    expectOneLine(
+      outcome,
+      1,
+      /^nest-uds: NOT_A_SOCKET: Can not connect to .* is no socket: correct the path/,
+    );
     expect(outcome.stderr).toContain(path);
   });
 

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from './client.js';
 import { ExitCode } from './exit-code.js';
 import { complain, exitSoon, jsonLine, oneLine, print, reasonOf } from './terminal.js';
+import { Times } from './times.js';
 
 export interface PingOptions {
   /** Infinity until Ctrl-C. */
@@ -45,11 +45,10 @@ async function pause(seconds: number, signal: AbortSignal): Promise<void> {
 }
 
 class PingRun {
-  readonly #times: RecordableHistogram = createHistogram();
+  readonly #times = new Times();
   readonly #startedAtMs = performance.now();
   #client: Client | undefined;
   #sent = 0;
-  #received = 0;
 
   constructor(
     private readonly path: string,
@@ -77,8 +76,7 @@ class PingRun {
         return;
       }
       if (!Buffer.isBuffer(answer) || !answer.equals(payload)) throw new WrongEcho();
-      this.#received += 1;
-      this.#times.record(ns > 0n ? ns : 1n);
+      this.#times.add(Number(ns));
       await this.#tellEcho(sequence, Number(ns) / 1e6);
     } catch (error) {
       await this.#tellLost(sequence, error instanceof WrongEcho ? WRONG : reasonOf(error));
@@ -88,7 +86,7 @@ class PingRun {
   /** Says the summary; gives the exit code. */
   async end(): Promise<number> {
     this.#client?.close();
-    const lost = this.#sent - this.#received;
+    const lost = this.#sent - this.#times.count;
     const { json } = this.options;
     await print(json === true ? `${jsonLine(this.#summary())}\n` : this.#summaryLines());
     return lost === 0 ? ExitCode.OK : ExitCode.FAILED;
@@ -112,13 +110,13 @@ class PingRun {
   }
 
   #summary(): object {
-    const ms = (ns: number): number | null => (this.#received === 0 ? null : ns / 1e6);
     const times = this.#times;
+    const ms = (ns: number): number | null => (times.count === 0 ? null : ns / 1e6);
     return {
       path: this.path,
       sent: this.#sent,
-      received: this.#received,
-      lost: this.#sent - this.#received,
+      received: times.count,
+      lost: this.#sent - times.count,
       minMs: ms(times.min),
       avgMs: ms(times.mean),
       p50Ms: ms(times.percentile(50)),
@@ -128,15 +126,15 @@ class PingRun {
   }
 
   #summaryLines(): string {
-    const lost = this.#sent - this.#received;
+    const times = this.#times;
+    const lost = this.#sent - times.count;
     const tookMs = Math.round(performance.now() - this.#startedAtMs);
     const lines = [
       `--- ${oneLine(this.path)}`,
-      `${this.#sent} echoes sent, ${this.#received} received, ${percentOf(lost, this.#sent)}% lost, ${tookMs} ms`,
+      `${this.#sent} echoes sent, ${times.count} received, ${percentOf(lost, this.#sent)}% lost, ${tookMs} ms`,
     ];
-    const { min, mean, max } = this.#times;
-    const figures = [min, mean, this.#times.percentile(50), this.#times.percentile(99), max];
-    if (this.#received > 0) {
+    if (times.count > 0) {
+      const figures = [times.min, times.mean, times.percentile(50), times.percentile(99), times.max];
       const shown = figures.map((ns) => (ns / 1e6).toFixed(3)).join('/');
       lines.push(`min/avg/p50/p99/max = ${shown} ms`);
     }

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from './client.js';
+import { Client, type Question } from './client.js';
 import { ExitCode } from './exit-code.js';
 import { complain, exitSoon, jsonLine, oneLine, print, reasonOf } from './terminal.js';
 import { Times } from './times.js';
@@ -24,7 +24,8 @@ export async function ping(path: string, options: PingOptions): Promise<number> 
   });
   const run = new PingRun(path, options);
   try {
-    await run.connect();
+    // Nobody has been sent anything: there is nothing to sum up.
+    if ((await until(stop.signal, run.connect())) === STOPPED) return ExitCode.INTERRUPTED;
   } catch (error) {
     complain(reasonOf(error));
     return ExitCode.FAILED;
@@ -67,20 +68,26 @@ class PingRun {
     const { sizeBytes, timeoutMs } = this.options;
     const payload = Buffer.alloc(sizeBytes, `echo ${sequence} `);
     try {
-      const client = await this.connect();
-      const startedAt = process.hrtime.bigint();
-      const answer = await until(stop, client.ask({ pattern: 'echo', payload, timeoutMs }));
-      const ns = process.hrtime.bigint() - startedAt;
-      if (answer === STOPPED) {
+      const echo = await until(stop, this.#timed({ pattern: 'echo', payload, timeoutMs }));
+      if (echo === STOPPED) {
         this.#sent -= 1;
         return;
       }
+      const { answer, ns } = echo;
       if (!Buffer.isBuffer(answer) || !answer.equals(payload)) throw new WrongEcho();
-      this.#times.add(Number(ns));
-      await this.#tellEcho(sequence, Number(ns) / 1e6);
+      this.#times.add(ns);
+      await this.#tellEcho(sequence, ns / 1e6);
     } catch (error) {
       await this.#tellLost(sequence, error instanceof WrongEcho ? WRONG : reasonOf(error));
     }
+  }
+
+  /** An answer, and how long it took over a connection that stood. */
+  async #timed(question: Question): Promise<{ readonly answer: unknown; readonly ns: number }> {
+    const client = await this.connect();
+    const startedAt = process.hrtime.bigint();
+    const answer = await client.ask(question);
+    return { answer, ns: Number(process.hrtime.bigint() - startedAt) };
   }
 
   /** Says the summary; gives the exit code. */

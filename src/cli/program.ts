@@ -47,7 +47,7 @@ function programOf(exit: { code: number }): Command {
     })
     .addHelpText(
       'after',
-      '\nExit codes: 0 all is well; 1 the call failed or the server was not reached; 2 the command line is wrong; 130 Ctrl-C during send.',
+      '\nExit codes: 0 all is well; 1 the call failed or the server was not reached; 2 the command line is wrong; 130 Ctrl-C: during send or health, and before ping has reached the server (later, ping sums up and exits with 0 or 1).',
     );
   addPing(program, exit);
   addSend(program, exit);

@@ -1,5 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { type Child } from '../support/child.js';
+import { socketPath } from '../support/nest.js';
+import { RawServer } from '../support/raw-server.js';
 import { jsonLinesOf, linesOf, outcomeOf, runCli, type Sidecar, startCli, startSidecar } from './cli.js';
 
 // Several processes a test, on a machine that may be busy.
@@ -91,6 +93,16 @@ describe('nest-uds ping', () => {
     ping.signal('SIGINT');
     expect(await ping.exit()).toBe(0);
     expect(ping.stdout).toMatch(/^1 echoes sent, 1 received, 0% lost/m);
+  });
+});
+
+describe('nest-uds ping at a server that does not answer the hello', () => {
+  it('exits with 130 at Ctrl-C, and has nothing to sum up', async () => {
+    const server = await RawServer.listening(socketPath(), { greet: false });
+    const ping = startCli('ping', server.path, '--timeout-ms', '60000');
+    await server.frame(1);
+    ping.signal('SIGINT');
+    expect(await outcomeOf(ping)).toEqual({ code: 130, stdout: '', stderr: '' });
   });
 });
 

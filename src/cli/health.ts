@@ -1,6 +1,7 @@
 import { UdsError } from '../protocol/errors.js';
 import { Client } from './client.js';
 import { ExitCode } from './exit-code.js';
+import { sentencesOf } from './next-step.js';
 import { complain, jsonLine, oneLine, print, reasonOf } from './terminal.js';
 
 export interface HealthOptions {
@@ -30,7 +31,8 @@ export async function health(path: string, { timeoutMs, json }: HealthOptions): 
   }
 }
 
-const wireOf = (error: unknown): unknown => (error instanceof UdsError ? error.toWire() : error);
+const wireOf = (error: unknown): unknown =>
+  error instanceof UdsError ? { code: error.code, message: sentencesOf(error) } : error;
 
 async function ask(path: string, timeoutMs: number): Promise<Health> {
   const client = await Client.connect(path, timeoutMs);

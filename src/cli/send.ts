@@ -79,7 +79,9 @@ async function readBytes(file: string): Promise<Buffer> {
     return await readFile(file);
   } catch (error) {
     const errno = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new CommandLineError(`The file ${file} can not be read: the system says ${errno}.`);
+    throw new CommandLineError(
+      `The file ${file} can not be read: the system says ${errno}. Correct its path, or let this user read it.`,
+    );
   }
 }
 
@@ -178,7 +180,7 @@ class Sending implements Caller {
   #faultOfRaw(): string | undefined {
     if (this.client.waitingBytes > 0) return 'The server ended before it had taken all that was sent.';
     if (this.#hasAnswer || !this.#hasQuestion) return undefined;
-    return 'No answer came: the handler failed or gives none, or the server does not serve raw bytes there.';
+    return 'No answer came: the handler failed or gives none, or the server does not serve raw bytes there: then correct the path, or choose another --dialect.';
   }
 
   #interrupt(): void {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, type Question } from './client.js';
 import { ExitCode } from './exit-code.js';
 import { complain, exitSoon, jsonLine, oneLine, print, reasonOf } from './terminal.js';
+import { TimeLimit } from './time-limits.js';
 import { Times } from './times.js';
 
 export interface PingOptions {
@@ -10,7 +11,8 @@ export interface PingOptions {
   readonly count: number;
   readonly intervalSeconds: number;
   readonly sizeBytes: number;
-  readonly timeoutMs: number;
+  /** Undefined where the command line does not say. */
+  readonly timeoutMs?: number;
   readonly json?: true;
 }
 
@@ -65,7 +67,7 @@ class PingRun {
 
   async echo(sequence: number, stop: AbortSignal): Promise<void> {
     this.#sent += 1;
-    const { sizeBytes, timeoutMs } = this.options;
+    const { sizeBytes, timeoutMs = TimeLimit.ECHO } = this.options;
     const payload = Buffer.alloc(sizeBytes, `echo ${sequence} `);
     try {
       const echo = await until(stop, this.#timed({ pattern: 'echo', payload, timeoutMs }));

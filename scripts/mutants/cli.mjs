@@ -68,8 +68,9 @@ export const cli = [
     {
       says: 'a ping that has reached nobody ends with 130 at Ctrl-C',
       file: 'src/cli/ping.ts',
-      from: '=== STOPPED) return ExitCode.INTERRUPTED;',
-      to: '=== STOPPED) return ExitCode.FAILED;',
+      // Without it the process is ended by the signal, and has no code.
+      from: "process.on('SIGINT',",
+      to: "process.on('SIGUSR2',",
       name: 'exits with 130 at Ctrl-C',
     },
     {
@@ -85,7 +86,7 @@ export const cli = [
       says: 'a ping that waits for the next server sums up at Ctrl-C',
       file: 'src/cli/ping.ts',
       from: 'until(stop, this.#timed(',
-      to: 'until(new AbortController().signal, this.#timed(',
+      to: 'until(stop.aborted ? stop : new AbortController().signal, this.#timed(',
       name: 'sums up at Ctrl-C also while',
     },
   ]),

@@ -1,6 +1,7 @@
 import { around } from './around.mjs';
 import { bounds } from './bounds.mjs';
 import { calls } from './calls.mjs';
+import { cli } from './cli.mjs';
 import { dialects } from './dialects.mjs';
 import { letter } from './letter.mjs';
 import { lifecycle } from './lifecycle.mjs';
@@ -37,6 +38,7 @@ export const mutants = [
   ...transport,
   ...unsent,
   ...around,
+  ...cli,
   ...dialects,
   ...secure,
 ];

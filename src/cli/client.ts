@@ -1,25 +1,26 @@
 import type { Connection, ConnectionOwner } from '../net/connection.js';
 import type { ConnectionSettings } from '../net/connection-owner.js';
 import { dial } from '../net/dialer.js';
+import { FairTimer } from '../net/fair-timer.js';
 import type { Caller, CallRequest, OutgoingCall } from '../protocol/call.js';
 import { BinaryDialect } from '../protocol/dialects/binary.js';
 import type { Dialect } from '../protocol/dialects/dialect.js';
-import { NdjsonDialect } from '../protocol/dialects/ndjson.js';
 import { RawClientDialect } from '../protocol/dialects/raw.js';
-import { errorOf } from '../protocol/errors.js';
+import { errorOf, UdsError } from '../protocol/errors.js';
+import { deadlineExceeded } from '../protocol/outgoing-calls.js';
 import type { Metadata } from '../protocol/payload-codec.js';
+import { AnsweringNdjson } from './answering-ndjson.js';
+import { TimeLimit } from './time-limits.js';
 
 /** The longest answer that is taken. */
 const MAX_FRAME_BYTES = 256 * 1024 ** 2;
-const CONNECT_TIMEOUT_MS = 2_000;
 
-const SETTINGS: ConnectionSettings = {
+const SETTINGS: Omit<ConnectionSettings, 'helloTimeoutMs'> = {
   role: 'client',
   name: 'nest-uds command line',
   pid: process.pid,
   maxFrameBytes: MAX_FRAME_BYTES,
   maxBufferedBytes: 1024 ** 2,
-  helloTimeoutMs: CONNECT_TIMEOUT_MS,
   partialFrameTimeoutMs: 0,
   closeTimeoutMs: 1_000,
   streamCreditBytes: 262_144,
@@ -49,17 +50,22 @@ export interface Question {
 export class Client {
   private constructor(
     private readonly connection: Connection,
-    /** Resolves when the connection has ended. */
-    readonly closed: Promise<void>,
+    private readonly dialect: Dialect,
+    /** Resolves when the connection has ended: with why, where that was no good end. */
+    readonly closed: Promise<UdsError | undefined>,
   ) {}
 
   /**
-   * @param timeoutMs of the question that is to be asked; 0 is none. Connecting takes no longer than that.
+   * @param timeoutMs what the command line says; undefined where it does not, 0 for no limit of an answer.
    * @throws UdsError: what `dial` says.
    */
-  static async connect(path: string, timeoutMs: number, dialect: ClientDialect = 'binary'): Promise<Client> {
-    let end: () => void = ignore;
-    const closed = new Promise<void>((resolve) => {
+  static async connect(
+    path: string,
+    timeoutMs: number | undefined,
+    name: ClientDialect = 'binary',
+  ): Promise<Client> {
+    let end: (error: UdsError | undefined) => void = ignore;
+    const closed = new Promise<UdsError | undefined>((resolve) => {
       end = resolve;
     });
     const owner: ConnectionOwner = {
@@ -69,11 +75,17 @@ export class Client {
       refused: ignore,
       left: ignore,
       freed: ignore,
-      closed: () => end(),
+      closed: (_connection, error) => end(error),
     };
-    const limitMs = timeoutMs === 0 ? CONNECT_TIMEOUT_MS : Math.min(CONNECT_TIMEOUT_MS, timeoutMs);
-    const connection = await dial(path, SETTINGS, owner, limitMs, undefined, make(dialect));
-    return new Client(connection, closed);
+    // Who waits for ever for an answer wants to know whether anybody is there.
+    const limitMs = timeoutMs || TimeLimit.CONNECT;
+    const settings = { ...SETTINGS, helloTimeoutMs: limitMs };
+    const dialect = make(name);
+    try {
+      return new Client(await dial(path, settings, owner, limitMs, undefined, dialect), dialect, closed);
+    } catch (error) {
+      throw isHelloTimeout(error) ? unansweredHello(path, limitMs, error) : error;
+    }
   }
 
   /** Who the server said it is, in a dialect that has a hello. */
@@ -109,16 +121,12 @@ export class Client {
     });
   }
 
-  /** Resolves when the system has taken the event. @throws UdsError */
-  emit(question: Question): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const nowMs = performance.now();
-      this.connection.emit(requestOf(question, nowMs), nowMs, (error) => {
-        if (error === undefined) resolve();
-        else reject(error);
-      });
-      this.connection.flush();
-    });
+  /**
+   * Resolves when the event was taken: by the system, where the server's hello has come; by the server, where nothing was
+   * heard of it yet. @throws UdsError
+   */
+  async emit(question: Question): Promise<void> {
+    await within(question.timeoutMs, this.#emit(question));
   }
 
   /** The value was used: the server may send more. */
@@ -160,6 +168,31 @@ export class Client {
   close(): void {
     this.connection.close(errorOf('CLIENT_CLOSED', 'The command has ended.'));
   }
+
+  async #emit(question: Question): Promise<void> {
+    const { dialect } = this;
+    await new Promise<void>((resolve, reject) => {
+      const nowMs = performance.now();
+      this.connection.emit(requestOf(question, nowMs), nowMs, (error) => {
+        if (error === undefined) resolve();
+        // The server may have said why it read no further.
+        else this.#lost().catch(reject);
+      });
+      // Lines are read in their order, and a ping is answered whatever became of the line before it. In the same write, so
+      // that a server that hangs up at the event is heard first.
+      if (dialect instanceof AnsweringNdjson) this.connection.session.ping(1);
+      this.connection.flush();
+    });
+    if (dialect instanceof AnsweringNdjson) await Promise.race([dialect.pong, this.#lost()]);
+  }
+
+  async #lost(): Promise<never> {
+    const error = await this.closed;
+    throw (
+      error ??
+      errorOf('CONNECTION_LOST', 'The server closed the connection, and has not said that it took the event.')
+    );
+  }
 }
 
 function ignore(): void {
@@ -168,9 +201,34 @@ function ignore(): void {
 
 function make(dialect: ClientDialect): Dialect {
   if (dialect === 'raw') return new RawClientDialect();
-  return dialect === 'ndjson'
-    ? new NdjsonDialect(MAX_FRAME_BYTES, 'client')
-    : new BinaryDialect(MAX_FRAME_BYTES);
+  return dialect === 'ndjson' ? new AnsweringNdjson(MAX_FRAME_BYTES) : new BinaryDialect(MAX_FRAME_BYTES);
+}
+
+const isHelloTimeout = (error: unknown): boolean =>
+  error instanceof UdsError && error.code === 'HELLO_TIMEOUT';
+
+const unansweredHello = (path: string, limitMs: number, cause: unknown): UdsError =>
+  errorOf(
+    'HELLO_TIMEOUT',
+    `The server at ${path} did not answer within ${limitMs} ms: it hangs, or does not speak nest-uds.`,
+    cause,
+  );
+
+/** @param timeoutMs 0 waits for ever. @throws DEADLINE_EXCEEDED */
+async function within(timeoutMs: number, taken: Promise<void>): Promise<void> {
+  if (timeoutMs === 0) {
+    await taken;
+    return;
+  }
+  let timer: FairTimer | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = new FairTimer(timeoutMs, () => reject(deadlineExceeded()));
+  });
+  try {
+    await Promise.race([taken, late]);
+  } finally {
+    timer?.cancel();
+  }
 }
 
 function requestOf({ pattern, payload, metadata, timeoutMs }: Question, nowMs: number): CallRequest {

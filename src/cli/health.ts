@@ -1,10 +1,13 @@
 import { UdsError } from '../protocol/errors.js';
 import { Client } from './client.js';
 import { ExitCode } from './exit-code.js';
+import { sentencesOf } from './next-step.js';
 import { complain, jsonLine, oneLine, print, reasonOf } from './terminal.js';
+import { TimeLimit } from './time-limits.js';
 
 export interface HealthOptions {
-  readonly timeoutMs: number;
+  /** Undefined where the command line does not say. */
+  readonly timeoutMs?: number;
   readonly json?: true;
 }
 
@@ -30,12 +33,14 @@ export async function health(path: string, { timeoutMs, json }: HealthOptions): 
   }
 }
 
-const wireOf = (error: unknown): unknown => (error instanceof UdsError ? error.toWire() : error);
+const wireOf = (error: unknown): unknown =>
+  error instanceof UdsError ? { code: error.code, message: sentencesOf(error) } : error;
 
-async function ask(path: string, timeoutMs: number): Promise<Health> {
-  const client = await Client.connect(path, timeoutMs);
+async function ask(path: string, limitMs: number | undefined): Promise<Health> {
+  const client = await Client.connect(path, limitMs);
   const { name = '', pid = 0 } = client.server ?? {};
   try {
+    const timeoutMs = limitMs ?? TimeLimit.HEALTH;
     const figures = await client.ask({ pattern: 'health', payload: {}, timeoutMs });
     return { status: 'up', name, pid, figures };
   } catch (error) {

@@ -1,16 +1,18 @@
 import { Buffer } from 'node:buffer';
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from './client.js';
+import { Client, type Question } from './client.js';
 import { ExitCode } from './exit-code.js';
 import { complain, exitSoon, jsonLine, oneLine, print, reasonOf } from './terminal.js';
+import { TimeLimit } from './time-limits.js';
+import { Times } from './times.js';
 
 export interface PingOptions {
   /** Infinity until Ctrl-C. */
   readonly count: number;
   readonly intervalSeconds: number;
   readonly sizeBytes: number;
-  readonly timeoutMs: number;
+  /** Undefined where the command line does not say. */
+  readonly timeoutMs?: number;
   readonly json?: true;
 }
 
@@ -24,7 +26,8 @@ export async function ping(path: string, options: PingOptions): Promise<number> 
   });
   const run = new PingRun(path, options);
   try {
-    await run.connect();
+    // Nobody has been sent anything: there is nothing to sum up.
+    if ((await until(stop.signal, run.connect())) === STOPPED) return ExitCode.INTERRUPTED;
   } catch (error) {
     complain(reasonOf(error));
     return ExitCode.FAILED;
@@ -45,11 +48,10 @@ async function pause(seconds: number, signal: AbortSignal): Promise<void> {
 }
 
 class PingRun {
-  readonly #times: RecordableHistogram = createHistogram();
+  readonly #times = new Times();
   readonly #startedAtMs = performance.now();
   #client: Client | undefined;
   #sent = 0;
-  #received = 0;
 
   constructor(
     private readonly path: string,
@@ -65,30 +67,35 @@ class PingRun {
 
   async echo(sequence: number, stop: AbortSignal): Promise<void> {
     this.#sent += 1;
-    const { sizeBytes, timeoutMs } = this.options;
+    const { sizeBytes, timeoutMs = TimeLimit.ECHO } = this.options;
     const payload = Buffer.alloc(sizeBytes, `echo ${sequence} `);
     try {
-      const client = await this.connect();
-      const startedAt = process.hrtime.bigint();
-      const answer = await until(stop, client.ask({ pattern: 'echo', payload, timeoutMs }));
-      const ns = process.hrtime.bigint() - startedAt;
-      if (answer === STOPPED) {
+      const echo = await until(stop, this.#timed({ pattern: 'echo', payload, timeoutMs }));
+      if (echo === STOPPED) {
         this.#sent -= 1;
         return;
       }
+      const { answer, ns } = echo;
       if (!Buffer.isBuffer(answer) || !answer.equals(payload)) throw new WrongEcho();
-      this.#received += 1;
-      this.#times.record(ns > 0n ? ns : 1n);
-      await this.#tellEcho(sequence, Number(ns) / 1e6);
+      this.#times.add(ns);
+      await this.#tellEcho(sequence, ns / 1e6);
     } catch (error) {
       await this.#tellLost(sequence, error instanceof WrongEcho ? WRONG : reasonOf(error));
     }
   }
 
+  /** An answer, and how long it took over a connection that stood. */
+  async #timed(question: Question): Promise<{ readonly answer: unknown; readonly ns: number }> {
+    const client = await this.connect();
+    const startedAt = process.hrtime.bigint();
+    const answer = await client.ask(question);
+    return { answer, ns: Number(process.hrtime.bigint() - startedAt) };
+  }
+
   /** Says the summary; gives the exit code. */
   async end(): Promise<number> {
     this.#client?.close();
-    const lost = this.#sent - this.#received;
+    const lost = this.#sent - this.#times.count;
     const { json } = this.options;
     await print(json === true ? `${jsonLine(this.#summary())}\n` : this.#summaryLines());
     return lost === 0 ? ExitCode.OK : ExitCode.FAILED;
@@ -112,13 +119,13 @@ class PingRun {
   }
 
   #summary(): object {
-    const ms = (ns: number): number | null => (this.#received === 0 ? null : ns / 1e6);
     const times = this.#times;
+    const ms = (ns: number): number | null => (times.count === 0 ? null : ns / 1e6);
     return {
       path: this.path,
       sent: this.#sent,
-      received: this.#received,
-      lost: this.#sent - this.#received,
+      received: times.count,
+      lost: this.#sent - times.count,
       minMs: ms(times.min),
       avgMs: ms(times.mean),
       p50Ms: ms(times.percentile(50)),
@@ -128,15 +135,15 @@ class PingRun {
   }
 
   #summaryLines(): string {
-    const lost = this.#sent - this.#received;
+    const times = this.#times;
+    const lost = this.#sent - times.count;
     const tookMs = Math.round(performance.now() - this.#startedAtMs);
     const lines = [
       `--- ${oneLine(this.path)}`,
-      `${this.#sent} echoes sent, ${this.#received} received, ${percentOf(lost, this.#sent)}% lost, ${tookMs} ms`,
+      `${this.#sent} echoes sent, ${times.count} received, ${percentOf(lost, this.#sent)}% lost, ${tookMs} ms`,
     ];
-    const { min, mean, max } = this.#times;
-    const figures = [min, mean, this.#times.percentile(50), this.#times.percentile(99), max];
-    if (this.#received > 0) {
+    if (times.count > 0) {
+      const figures = [times.min, times.mean, times.percentile(50), times.percentile(99), times.max];
       const shown = figures.map((ns) => (ns / 1e6).toFixed(3)).join('/');
       lines.push(`min/avg/p50/p99/max = ${shown} ms`);
     }

@@ -5,6 +5,7 @@ import type { HealthOptions } from './health.js';
 import type { SendOptions } from './send.js';
 import { CommandLineError, ExitCode } from './exit-code.js';
 import { complain, endWithOurReader, oneLine } from './terminal.js';
+import { TimeLimit } from './time-limits.js';
 
 const MAX_TIMEOUT_MS = 0x7fffffff;
 const DIALECTS: readonly ClientDialect[] = ['binary', 'ndjson', 'raw'];
@@ -47,7 +48,7 @@ function programOf(exit: { code: number }): Command {
     })
     .addHelpText(
       'after',
-      '\nExit codes: 0 all is well; 1 the call failed or the server was not reached; 2 the command line is wrong; 130 Ctrl-C during send.',
+      '\nExit codes: 0 all is well; 1 the call failed or the server was not reached; 2 the command line is wrong; 130 Ctrl-C: during send or health, and before ping has reached the server (later, ping sums up and exits with 0 or 1).',
     );
   addPing(program, exit);
   addSend(program, exit);
@@ -65,12 +66,12 @@ function addPing(program: Command, exit: { code: number }): void {
     .option('-c, --count <n>', 'how many; without it until Ctrl-C', wholeNumber(1, 1e9))
     .option('-i, --interval <seconds>', 'between two echoes', seconds, 1)
     .option('-s, --size <bytes>', 'of each echo', wholeNumber(0, 256 * 1024 ** 2), 56)
-    .addOption(timeoutOption(2_000))
+    .addOption(timeoutOption(TimeLimit.ECHO))
     .option('--json', 'a JSON object a line, the summary last')
     .action(
       async (
         path: string,
-        given: { count?: number; interval: number; size: number; timeoutMs: number; json?: true },
+        given: { count?: number; interval: number; size: number; timeoutMs?: number; json?: true },
       ) => {
         const { ping } = await import('./ping.js');
         const { count = Infinity, interval, size, ...rest } = given;
@@ -90,9 +91,12 @@ function addSend(program: Command, exit: { code: number }): void {
       'the payload as JSON, or - to read it from the standard input; with --dialect raw plain text',
     )
     .option('--bytes <file>', 'send the bytes of a file; - is the standard input')
-    .option('--event', 'send an event: nobody answers, not even whether a handler has it')
+    .option(
+      '--event',
+      'send an event: nobody answers, not even whether a handler has it; fails where the server does not take it',
+    )
     .option('--metadata <key=value>', 'travels beside the payload; may be repeated', addMetadata)
-    .addOption(timeoutOption(30_000))
+    .addOption(timeoutOption(TimeLimit.SEND))
     .addOption(new Option('--dialect <name>', 'what is spoken').choices(DIALECTS).default('binary'))
     .action(
       async (path: string, pattern: string | undefined, data: string | undefined, given: SendOptions) => {
@@ -107,7 +111,7 @@ function addHealth(program: Command, exit: { code: number }): void {
     .command('health')
     .description('say whether a server answers, and its figures; exits with 1 where it does not')
     .argument('<path>', 'the socket file')
-    .addOption(timeoutOption(2_000))
+    .addOption(timeoutOption(TimeLimit.HEALTH))
     .option('--json', 'one JSON object')
     .action(async (path: string, given: HealthOptions) => {
       const { health } = await import('./health.js');
@@ -116,9 +120,11 @@ function addHealth(program: Command, exit: { code: number }): void {
 }
 
 function timeoutOption(defaultMs: number): Option {
-  return new Option('--timeout-ms <ms>', 'how long to wait for the first answer; 0 waits for ever')
-    .argParser(wholeNumber(0, MAX_TIMEOUT_MS))
-    .default(defaultMs);
+  // No default of Commander's: connecting has one of its own, which holds only where the option is not given.
+  return new Option(
+    '--timeout-ms <ms>',
+    `how long to wait for the connection, and as long again for the first answer (default: ${TimeLimit.CONNECT} and ${defaultMs}); 0 waits for ever, but ${TimeLimit.CONNECT} for the connection`,
+  ).argParser(wholeNumber(0, MAX_TIMEOUT_MS));
 }
 
 function wholeNumber(min: number, max: number): (text: string) => number {

@@ -6,13 +6,15 @@ import type { Metadata } from '../protocol/payload-codec.js';
 import { Client, type ClientDialect, type Question } from './client.js';
 import { CommandLineError, ExitCode } from './exit-code.js';
 import { complain, exitSoon, jsonLine, print, reasonOf } from './terminal.js';
+import { TimeLimit } from './time-limits.js';
 
 export interface SendOptions {
   /** A file whose bytes are the payload; `-` is the standard input. */
   readonly bytes?: string;
   readonly event?: true;
   readonly metadata?: Metadata;
-  readonly timeoutMs: number;
+  /** Undefined where the command line does not say. */
+  readonly timeoutMs?: number;
   readonly dialect: ClientDialect;
 }
 
@@ -29,9 +31,10 @@ export async function send(
   const question = await questionOf(pattern, data, options);
   try {
     const client = await Client.connect(path, options.timeoutMs, options.dialect);
-    if (options.event === true) await client.emit(question);
     const code =
-      options.event === true ? ExitCode.OK : await new Sending(client, options.dialect).run(question);
+      options.event === true
+        ? await tell(client, question)
+        : await new Sending(client, options.dialect).run(question);
     client.leave();
     await client.closed;
     return code;
@@ -41,12 +44,25 @@ export async function send(
   }
 }
 
+/** Sends one event; gives the exit code. */
+async function tell(client: Client, question: Question): Promise<number> {
+  try {
+    await client.emit(question);
+    return ExitCode.OK;
+  } catch (error) {
+    complain(reasonOf(error));
+    // A server that takes nothing is not waited for.
+    client.close();
+    return ExitCode.FAILED;
+  }
+}
+
 async function questionOf(
   pattern: string | undefined,
   data: string | undefined,
   options: SendOptions,
 ): Promise<Question> {
-  const { dialect, event, metadata, timeoutMs } = options;
+  const { dialect, event, metadata, timeoutMs = TimeLimit.SEND } = options;
   if (dialect !== 'raw') {
     if (pattern === undefined)
       throw new CommandLineError('Name the pattern: nest-uds send PATH PATTERN [JSON|-].');
@@ -79,7 +95,9 @@ async function readBytes(file: string): Promise<Buffer> {
     return await readFile(file);
   } catch (error) {
     const errno = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new CommandLineError(`The file ${file} can not be read: the system says ${errno}.`);
+    throw new CommandLineError(
+      `The file ${file} can not be read: the system says ${errno}. Correct its path, or let this user read it.`,
+    );
   }
 }
 
@@ -178,7 +196,7 @@ class Sending implements Caller {
   #faultOfRaw(): string | undefined {
     if (this.client.waitingBytes > 0) return 'The server ended before it had taken all that was sent.';
     if (this.#hasAnswer || !this.#hasQuestion) return undefined;
-    return 'No answer came: the handler failed or gives none, or the server does not serve raw bytes there.';
+    return 'No answer came: the handler failed or gives none, or the server does not serve raw bytes there: then correct the path, or choose another --dialect.';
   }
 
   #interrupt(): void {

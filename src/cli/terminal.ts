@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { errorOf, UdsError } from '../protocol/errors.js';
+import { sentencesOf } from './next-step.js';
 
 /** What a terminal might take for a command, of which JSON escapes the first 32 alone; and what turns a line around. */
 // eslint-disable-next-line no-control-regex -- they are what is meant
@@ -21,9 +22,9 @@ export function jsonLine(value: unknown): string {
   }
 }
 
-/** Why something failed, in one line: a UdsError with its code; what a handler failed with as its JSON. */
+/** Why something failed, in one line: a UdsError with its code and what to do; what a handler failed with as its JSON. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof UdsError) return oneLine(`${error.code}: ${error.message}`);
+  if (error instanceof UdsError) return oneLine(`${error.code}: ${sentencesOf(error)}`);
   try {
     return `The handler failed: ${jsonLine(error)}`;
   } catch {

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { BinaryDialect } from '../protocol/dialects/binary.js';
 import type { Dialect } from '../protocol/dialects/dialect.js';
@@ -14,6 +15,8 @@ interface Cause {
 
 const START = 'Start the server there, or correct the path.';
 
+const NO_SOCKET: Cause = { code: 'NOT_A_SOCKET', advice: 'That is no socket: correct the path.' };
+
 /** What each errno of connect(2) on a Unix socket means, and what to do. Seen on Linux with Node 20 to 26. */
 const CAUSES: Readonly<Record<string, Cause>> = {
   ENOENT: { code: 'SERVER_NOT_FOUND', advice: `No file is there. ${START}` },
@@ -29,15 +32,26 @@ const CAUSES: Readonly<Record<string, Cause>> = {
   },
   // Its listener ended while the connection waited to be accepted: no other than one that ends as it says hello.
   ECONNRESET: { code: 'HELLO_LOST', advice: 'The server ended before it accepted the connection.' },
-  EPROTOTYPE: { code: 'CONNECT_FAILED', advice: 'That is a socket of another type.' },
+  // macOS, of what Linux refuses.
+  ENOTSOCK: NO_SOCKET,
+  EPROTOTYPE: { code: 'CONNECT_FAILED', advice: 'That is a socket of another type: correct the path.' },
 };
 
-function connectError(path: string, error: NodeJS.ErrnoException): UdsError {
+async function connectError(path: string, error: NodeJS.ErrnoException): Promise<UdsError> {
   if (error instanceof UdsError) return error;
   const errno = error.code ?? 'an unknown error';
-  const cause = CAUSES[errno] ?? { code: 'CONNECT_FAILED', advice: START };
+  // Linux says the same of a socket on which nobody listens and of what is none.
+  const isNone = errno === 'ECONNREFUSED' && (await isNoSocket(path));
+  const cause = isNone ? NO_SOCKET : (CAUSES[errno] ?? { code: 'CONNECT_FAILED', advice: START });
   return errorOf(cause.code, `Can not connect to ${path}: the system says ${errno}. ${cause.advice}`, error);
 }
+
+/** Of what a link leads to, as connect(2) does. */
+const isNoSocket = async (path: string): Promise<boolean> =>
+  await stat(path).then(
+    (found) => !found.isSocket(),
+    () => false,
+  );
 
 /** Whether a server that is just being started or restarted explains the error, so that another attempt makes sense. */
 export function isWorthRetrying(error: UdsError): boolean {
@@ -56,7 +70,7 @@ export function isWorthRetrying(error: UdsError): boolean {
  * @param timeoutMs for both together.
  * @param stop gives up at once when it aborts, with CLIENT_CLOSED.
  * @param dialect what is spoken; one without a hello stands as soon as the socket does.
- * @throws PATH_TOO_LONG, SERVER_NOT_FOUND, CONNECTION_REFUSED, SERVER_BUSY, PERMISSION_DENIED, CONNECT_FAILED,
+ * @throws PATH_TOO_LONG, SERVER_NOT_FOUND, NOT_A_SOCKET, CONNECTION_REFUSED, SERVER_BUSY, PERMISSION_DENIED, CONNECT_FAILED,
  * HELLO_TIMEOUT, HELLO_LOST, BAD_HELLO, VERSION_MISMATCH, UNKNOWN_DIALECT. Nothing is left open then.
  */
 export async function dial(
@@ -108,7 +122,7 @@ function connectSocket(path: string, limit: DialLimit): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });
     limit.during((error) => socket.destroy(error));
-    const fail = (error: NodeJS.ErrnoException): void => reject(connectError(path, error));
+    const fail = (error: NodeJS.ErrnoException): void => void connectError(path, error).then(reject);
     socket.once('error', fail);
     socket.once('connect', () => {
       socket.off('error', fail);

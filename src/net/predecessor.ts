@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dialect } from '../protocol/dialects/dialect.js';
-import { errorOf, UdsError } from '../protocol/errors.js';
+import { errorOf, UdsError, type UdsErrorCode } from '../protocol/errors.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import type { ConnectionSettings } from './connection-owner.js';
 import { dial } from './dialer.js';
@@ -8,6 +8,9 @@ import { dial } from './dialer.js';
 /** A killed process closes its files one after another, in less than this on a busy machine; a few more looks cost nobody a start. */
 const DYING_MS = 20;
 const MAX_ASKED_AGAIN = 3;
+
+/** What is told of a path on which nobody lives. */
+const NOBODY: readonly UdsErrorCode[] = ['CONNECTION_REFUSED', 'SERVER_NOT_FOUND', 'NOT_A_SOCKET'];
 
 const ignore = (): void => undefined;
 
@@ -43,7 +46,7 @@ export class Predecessor {
         await dial(path, { ...settings, role: 'client' }, met.#owner(), timeoutMs, undefined, dialect);
       } catch (error) {
         if (!(error instanceof UdsError)) throw error;
-        if (error.code === 'CONNECTION_REFUSED' || error.code === 'SERVER_NOT_FOUND') return undefined;
+        if (NOBODY.includes(error.code)) return undefined;
         if (error.code === 'PERMISSION_DENIED') throw error;
         met.hungUp = error.code === 'HELLO_LOST';
       }

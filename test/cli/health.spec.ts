@@ -105,8 +105,17 @@ describe('nest-uds health', () => {
     const mute = await runCli('health', path, '--json');
     expect(mute.code).toBe(1);
     expect(jsonLinesOf(mute.stdout)).toEqual([
-      { status: 'down', error: expect.objectContaining({ code: 'HELLO_TIMEOUT' }) },
+      {
+        status: 'down',
+        error: { code: 'HELLO_TIMEOUT', message: expect.stringContaining('Wait longer with --timeout-ms') },
+      },
     ]);
+  });
+
+  it('says, as ping does, that it needs an endpoint with binary', async () => {
+    const { path } = await serve([Healthy], { endpoints: [{ path: socketPath(), dialects: ['ndjson'] }] });
+    for (const command of ['health', 'ping'])
+      expectOneLine(await runCli(command, path), 1, /UNKNOWN_DIALECT: .*health need one with binary/);
   });
 
   it('shows a name and figures that hold control characters in one line each', async () => {

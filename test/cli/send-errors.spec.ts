@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import type { Socket } from 'node:net';
 import { UdsContext, type UdsDialect } from '../../src/index.js';
 import { serve, socketPath } from '../support/nest.js';
 import { RawServer } from '../support/raw-server.js';
@@ -83,7 +84,8 @@ describe.each(TEXT_AND_BINARY)('nest-uds send --dialect %s, in one line and with
   it('says that the endpoint serves other dialects', async () => {
     const others: UdsDialect[] = [dialect === 'binary' ? 'ndjson' : 'binary', 'nest-json'];
     const { path } = await serve([Faulty], { endpoints: [{ path: socketPath(), dialects: others }] });
-    expectOneLine(await send(path, 'never', '1'), 1, new RegExp(`UNKNOWN_DIALECT: .*${dialect}`));
+    for (const more of [[], ['--event']])
+      expectOneLine(await send(path, 'never', '1', ...more), 1, new RegExp(`UNKNOWN_DIALECT: .*${dialect}`));
   });
 
   it('says that the server was lost under way', async () => {
@@ -98,7 +100,8 @@ describe.each(TEXT_AND_BINARY)('nest-uds send --dialect %s, in one line and with
   it('says that a payload is too long for the server', async () => {
     const { path } = await serve([Faulty], { maxFrameBytes: 65_536 });
     const long = JSON.stringify('x'.repeat(80_000));
-    expectOneLine(await send(path, 'never', long), 1, /(PAYLOAD|FRAME)_TOO_LARGE: /);
+    for (const more of [[], ['--event']])
+      expectOneLine(await send(path, 'never', long, ...more), 1, /(PAYLOAD|FRAME)_TOO_LARGE: /);
   });
 
   it('lets no error begin a line of its own or drive the terminal', async () => {
@@ -125,6 +128,29 @@ describe.each(TEXT_AND_BINARY)('nest-uds send --dialect %s, in one line and with
     expect(code).toBe(1);
     expect(linesOf(stdout)).toEqual(['"one"', '"two"']);
     expect(stderr).toMatch(/^nest-uds: The handler failed: \{"code":"HALF","message":"no more"\}\n$/);
+  });
+});
+
+describe('nest-uds send --event --dialect ndjson, in one line and with exit code 1', () => {
+  /** Answers the first chunk. */
+  const answering = async (answer: (socket: Socket) => void): Promise<string> => {
+    const accept = (socket: Socket): unknown => socket.once('data', () => answer(socket));
+    return (await RawServer.listening(socketPath(), { accept })).path;
+  };
+  const send = (path: string): ReturnType<typeof runCli> =>
+    runCli('send', path, 'told', '1', '--event', '--dialect', 'ndjson');
+
+  it('says that the server could not read the event, also where it reads on', async () => {
+    const error = { code: 'BAD_METADATA', message: 'too much' };
+    const path = await answering((socket) =>
+      socket.write(`${JSON.stringify({ error, transport: true })}\n{"id":1,"pong":true}\n`),
+    );
+    expectOneLine(await send(path), 1, /^nest-uds: BAD_METADATA: too much/);
+  });
+
+  it('says that the server has ended without a word', async () => {
+    const path = await answering((socket) => socket.end());
+    expectOneLine(await send(path), 1, /^nest-uds: CONNECTION_LOST: .*not said that it took the event/);
   });
 });
 
@@ -159,7 +185,7 @@ describe('nest-uds send --dialect raw, in one line and with exit code 1', () => 
   it('says that no answer came where the handler failed or nobody serves the pattern', async () => {
     for (const pattern of ['breaks', 'none']) {
       const path = await rawEndpoint(pattern);
-      expectOneLine(await runCli('send', path, 'x', '--dialect', 'raw'), 1, /^nest-uds: [A-Z_]+: /);
+      expectOneLine(await runCli('send', path, 'x', '--dialect', 'raw'), 1, /^nest-uds: CONNECTION_LOST: /);
     }
   });
 

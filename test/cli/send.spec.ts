@@ -168,6 +168,7 @@ describe('nest-uds send', () => {
     await runCli('send', path, 'echo', '1');
     await runCli('send', path, 'echo', '1', '--dialect', 'ndjson');
     await runCli('send', path, 'told', '1', '--event');
+    await runCli('send', path, 'told', '1', '--event', '--dialect', 'ndjson');
     expect(log.troubles).toEqual([]);
   });
 });

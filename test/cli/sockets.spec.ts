@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { Buffer } from 'node:buffer';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { once } from 'node:events';
@@ -23,8 +24,9 @@ const COMMANDS: readonly (readonly [string, (path: string) => readonly string[]]
   ['send --dialect ndjson', (path) => ['send', path, 'echo', '1', '--dialect', 'ndjson']],
   ['send --dialect raw', (path) => ['send', path, 'text', '--dialect', 'raw']],
   ['send --event', (path) => ['send', path, 'told', '1', '--event']],
+  ['send --event --dialect ndjson', (path) => ['send', path, 'told', '1', '--event', '--dialect', 'ndjson']],
 ];
-/** Raw bytes have no form in which a server could be known as a foreign one, and an event of ndjson asks for no answer. */
+/** Raw bytes have no form in which a server could be known as a foreign one. */
 const THAT_KNOW_STRANGERS = COMMANDS.filter(([name]) => name !== 'send --dialect raw');
 
 /** A path in a folder of its own, which may be left there. */
@@ -72,7 +74,11 @@ describe('nest-uds', () => {
     const path = freePath();
     make(path);
     const outcome = await runCli(...argsFor(path));
-    expectOneLine(outcome, 1, /^nest-uds: [A-Z_]+: Can not connect to /);
+    expectOneLine(
+      outcome,
+      1,
+      /^nest-uds: NOT_A_SOCKET: Can not connect to .* is no socket: correct the path/,
+    );
     expect(outcome.stderr).toContain(path);
   });
 
@@ -120,20 +126,53 @@ describe.each(THAT_KNOW_STRANGERS)('nest-uds %s', (name, argsFor) => {
   });
 });
 
-describe.each(COMMANDS.filter(([name]) => name !== 'send --event'))('nest-uds %s', (_name, argsFor) => {
-  it('waits no longer than --timeout-ms for a server that accepts and never answers', async () => {
+describe.each(COMMANDS)('nest-uds %s', (name, argsFor) => {
+  it('waits as long as --timeout-ms says for a server that accepts and never answers', async () => {
     const { path } = await RawServer.listening(freePath(), { accept: () => undefined });
     const startedAt = performance.now();
     const quick = await runCli(...argsFor(path), '--timeout-ms', '100');
     const quickMs = performance.now() - startedAt;
-    const patient = await runCli(...argsFor(path), '--timeout-ms', '2000');
+    // More than the time that connecting has where nothing is said of it.
+    const patient = await runCli(...argsFor(path), '--timeout-ms', '2600');
     const patientMs = performance.now() - startedAt - quickMs;
-    for (const { code, stdout, stderr } of [quick, patient]) {
-      expect(code).toBe(1);
-      expect(stdout + stderr).toMatch(/HELLO_TIMEOUT|DEADLINE_EXCEEDED/);
-    }
+    const reasonAfter = (limitMs: number): RegExp =>
+      name.includes('--dialect')
+        ? /^nest-uds: DEADLINE_EXCEEDED: /
+        : new RegExp(`^nest-uds: HELLO_TIMEOUT: .*within ${limitMs} ms`);
+    expectOneLine(quick, 1, reasonAfter(100));
+    expectOneLine(patient, 1, reasonAfter(2600));
+    expect(patientMs).toBeGreaterThanOrEqual(2_600);
     expect(patientMs - quickMs).toBeGreaterThan(1_000);
   });
+});
+
+describe('nest-uds send', () => {
+  it.each([[[]], [['--timeout-ms', '0']]])(
+    'with %j waits two seconds for a connection, however long an answer may take',
+    async (more: readonly string[]) => {
+      const { path } = await RawServer.listening(freePath(), { accept: () => undefined });
+      const outcome = await runCli('send', path, 'echo', '1', ...more);
+      expectOneLine(outcome, 1, /^nest-uds: HELLO_TIMEOUT: .*within 2000 ms/);
+    },
+  );
+
+  it.each([[[]], [['--dialect', 'ndjson']]])(
+    'waits no longer than --timeout-ms for a server that reads nothing of an --event with %j',
+    async (more: readonly string[]) => {
+      const { path } = await RawServer.listening(freePath(), {
+        accept: () => undefined,
+        greet: more.length === 0,
+      });
+      const file = join(tempFolder({ mayLeave: /^bytes$/ }), 'bytes');
+      writeFileSync(file, Buffer.alloc(10_000_000));
+      const args = ['--event', '--bytes', file, '--timeout-ms', '300'];
+      expectOneLine(
+        await runCli('send', path, 'told', ...args, ...more),
+        1,
+        /^nest-uds: DEADLINE_EXCEEDED: /,
+      );
+    },
+  );
 });
 
 describe('a path that a hostile name drives', () => {

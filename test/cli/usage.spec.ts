@@ -17,7 +17,9 @@ describe('nest-uds', () => {
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       for (const command of ['ping', 'send', 'health'])
         expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
-      expect(stdout).toMatch(/Exit codes: 0 .*; 1 .*; 2 .*; 130 /);
+      expect(stdout).toMatch(
+        /Exit codes: 0 .*; 1 .*; 2 .*; 130 Ctrl-C: .*send or health, .*ping has reached/,
+      );
     }
   });
 
@@ -31,6 +33,18 @@ describe('nest-uds', () => {
     for (const option of options) expect(stdout).toContain(option);
     expect(stdout).not.toMatch(/null|undefined|NaN|Infinity/);
   });
+
+  it.each([
+    ['ping', '2000 and 2000'],
+    ['send', '2000 and 30000'],
+    ['health', '2000 and 2000'],
+  ])(
+    'says in the help of %s how long it waits for a connection, and for an answer',
+    async (command, limits) => {
+      const { stdout } = await runCli(command, '--help');
+      expect(stdout.replace(/\s+/g, ' ')).toContain(`(default: ${limits})`);
+    },
+  );
 
   it('prints its version', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
@@ -106,7 +120,7 @@ describe('nest-uds send', () => {
     [['echo', '1', '--bytes', 'file'], /either a payload or --bytes/],
     [['x', '--dialect', 'raw', '--event'], /--event/],
     [['x', '--dialect', 'raw', '--metadata', 'a=b'], /--metadata/],
-    [['echo', '--bytes', '.'], /EISDIR/],
+    [['echo', '--bytes', '.'], /EISDIR\. Correct its path/],
   ])('says in one line what is wrong with %j, and exits with 2', async (args: readonly string[], reason) => {
     expectOneLine(await runCli('send', nowhere(), ...args), 2, reason);
   });
@@ -114,7 +128,7 @@ describe('nest-uds send', () => {
   it('names the file that is missing', async () => {
     const file = nowhere();
     const outcome = await runCli('send', nowhere(), 'echo', '--bytes', file);
-    expectOneLine(outcome, 2, /ENOENT/);
+    expectOneLine(outcome, 2, /ENOENT\. Correct its path, or let this user read it\./);
     expect(outcome.stderr).toContain(file);
   });
 

@@ -2,8 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { Buffer } from 'node:buffer';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket, createServer } from 'node:net';
+import { dirname } from 'node:path';
 import { lastValueFrom } from 'rxjs';
 import { ConnectionError, type UdsClient } from '../../src/index.js';
 import { afterThisTest } from '../support/cleanup.js';
@@ -20,7 +21,6 @@ describe('a client without a server', () => {
   it.each<[string, string, string, (path: string) => Promise<void> | void]>([
     ['nothing is there', 'SERVER_NOT_FOUND', 'ENOENT', () => undefined],
     ['its socket file is stale', 'CONNECTION_REFUSED', 'ECONNREFUSED', leaveStaleSocket],
-    ['a plain file is there', 'CONNECTION_REFUSED', 'ECONNREFUSED', (path) => writeFileSync(path, '')],
   ])(
     'where %s: %s within connectTimeoutMs, with the path, %s and what to do',
     async (_what, code, errno, make) => {
@@ -52,13 +52,35 @@ describe('a client without a server', () => {
     unlinkSync(path);
   });
 
-  it('at a directory: says what the system says', async () => {
+  it.each<[string, (path: string) => void]>([
+    ['a plain file', (path) => writeFileSync(path, '')],
+    ['a directory', (path) => mkdirSync(path)],
+    ['a link that leads to a directory', (path) => symlinkSync(dirname(path), path)],
+  ])('at %s: NOT_A_SOCKET at once, since no server will come there by itself', async (_what, make) => {
     const path = socketPath();
-    mkdirSync(path);
-    expect(await failureOf(clientOf(path, { connectTimeoutMs: 50 }))).toMatchObject({
-      message: expect.stringMatching(new RegExp(`${path}: the system says E[A-Z]+\\.`)),
+    make(path);
+    const startedMs = performance.now();
+    const client = clientOf(path, { connectTimeoutMs: 60_000 });
+    expect(await failureOf(client)).toMatchObject({
+      code: 'NOT_A_SOCKET',
+      message: expect.stringMatching(
+        new RegExp(`${path}: the system says E[A-Z]+\\. .*no socket: correct the path`),
+      ),
     });
-    rmdirSync(path);
+    await expect(lastValueFrom(client.send('x', 1))).rejects.toMatchObject({ code: 'NOT_A_SOCKET' });
+    expect(performance.now() - startedMs).toBeLessThan(30_000);
+    rmSync(path, { recursive: true });
+  });
+
+  it('at a link that leads to a socket on which nobody listens: CONNECTION_REFUSED', async () => {
+    const path = socketPath();
+    const stale = `${path}.stale`;
+    await leaveStaleSocket(stale);
+    symlinkSync(stale, path);
+    expect(await failureOf(clientOf(path, { connectTimeoutMs: 50 }))).toMatchObject({
+      code: 'CONNECTION_REFUSED',
+    });
+    for (const each of [path, stale]) unlinkSync(each);
   });
 
   it('at a path that is too long: PATH_TOO_LONG at once', async () => {

@@ -15,7 +15,7 @@ const ids = fc.oneof(
   fc.integer({ min: MAX_ID - 32, max: MAX_ID }),
 );
 
-const steps = fc.array(fc.record({ isAdded: fc.boolean(), id: ids }), { maxLength: 400 });
+const steps = fc.array(fc.record({ isAdded: fc.boolean(), id: ids }), { maxLength: 400, size: 'max' });
 
 describe('a table of calls', () => {
   it('has what was added and not deleted, whatever the ids', () => {

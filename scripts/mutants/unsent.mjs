@@ -29,7 +29,7 @@ export const unsent = [
     {
       says: 'what the system may have taken in part has left',
       file: 'src/net/frame-writer.ts',
-      from: '      this.#underWay = socket.writableLength > 0 ? this.#writes : 0;\n      this.requests.begin(this.#flushedId);',
+      from: '      this.#underWay = socket.writableLength > 0 ? this.#writes : 0;\n      this.session.outgoing.begin(this.#flushedId);',
       to: '      this.#underWay = socket.writableLength > 0 ? this.#writes : 0;',
       name: 'answered by the next server, in order',
     },

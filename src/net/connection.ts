@@ -74,7 +74,7 @@ export class Connection {
       freed: () => this.#freed(),
       takenOver: () => owner.takenOver(this),
     });
-    this.#writer = new FrameWriter(socket, this.session.outgoing, () => {
+    this.#writer = new FrameWriter(socket, this.session, () => {
       this.#watchDeadlines();
       this.#gate?.narrow();
     });

@@ -58,9 +58,13 @@ export class Session {
     return this.isOpen && this.outgoing.hasEventCredit;
   }
 
-  /** Whether nothing is under way in either direction. */
+  /** Calls in either direction that wait for an answer. */
+  get underWay(): number {
+    return this.outgoing.size + this.incoming.size;
+  }
+
   get isIdle(): boolean {
-    return this.outgoing.size === 0 && this.incoming.size === 0 && this.incoming.eventsRunning === 0;
+    return this.underWay === 0 && this.incoming.eventsRunning === 0;
   }
 
   /** Whether the connection has done its work. A server waits for the client's word where it has one: only it calls. */

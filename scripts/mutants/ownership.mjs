@@ -126,6 +126,13 @@ export const ownership = [
       name: 'ends its process with 0',
     },
   ]),
+  {
+    says: 'a listen that fails late leaves the next one of its server alone',
+    file: 'src/transport/uds.server.ts',
+    from: 'if (this.#listener !== listener) return;',
+    to: 'void listener;',
+    spec: 'test/transport/relisten.spec.ts',
+  },
   ...group('test/net/socket-watch.spec.ts', [
     {
       says: 'a file that has gone is said to',

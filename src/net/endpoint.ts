@@ -160,9 +160,10 @@ export class Endpoint {
     const dialect = this.place.pattern === undefined ? undefined : new RawClientDialect();
     this.#predecessor = await Predecessor.meet(path, this.settings, probeTimeoutMs, dialect);
     if (this.#predecessor === undefined) return;
-    const { who, canBeTold } = this.#predecessor;
+    const { who, canBeTold, whyNot } = this.#predecessor;
     if (onLive === 'refuse') {
       throw errorOf(
+    this.#predecessor?.letBe();
         'ADDRESS_IN_USE',
         `A live server has ${path}: ${who}. Stop it first, choose another path, or take its place (option onLive).`,
       );
@@ -170,7 +171,7 @@ export class Endpoint {
     if (!canBeTold) {
       throw errorOf(
         'TAKEOVER_REFUSED',
-        `The live server of ${path} (${who}) can not be told to leave: it hangs, has no connection left (option maxConnections), or is of another kind or version. Stop it first.`,
+        `The live server of ${path} (${who}) can not be told to leave: ${whyNot}. Stop it first.`,
       );
     }
   }
@@ -178,6 +179,7 @@ export class Endpoint {
   #startWatch(): void {
     const { fileCheckIntervalMs, onGone } = this.settings;
     if (this.#file === undefined || fileCheckIntervalMs === 0) return;
+    this.#predecessor.announce();
     const recreate = async (): Promise<SocketFile> => {
       const bound = await this.#bind(this.#briefLockTimeoutMs, refuseForeign);
       this.#file = bound.file;

@@ -65,7 +65,9 @@ export class Listener {
   #accepted = 0;
   #isDraining = false;
   #isCut = false;
-  /** How often somebody said that another server has this one's place. */
+  /** Those that have said that a server takes this one's place: the end of such a one may be that server's death behind its rename. */
+  readonly #heralds = new Set<Connection>();
+  /** How often there was reason to look whether another server has this one's place. */
   #asked = 0;
   #isLooking = false;
   #closing: Promise<void> | undefined;
@@ -88,7 +90,10 @@ export class Listener {
       },
       called: (connection, call) => owner.called(connection, call),
       refused: (connection, error) => owner.troubled(error, connection),
-      takenOver: () => void this.#goIfReplaced(),
+      takenOver: (connection) => {
+        this.#heralds.add(connection);
+        void this.#goIfReplaced();
+      },
       left: () => undefined,
       freed: (connection) => this.#forgetIfDone(connection),
       closed: (connection, error) => this.#closed(connection, error),
@@ -260,6 +265,7 @@ export class Listener {
     if (error !== undefined) this.owner.troubled(error, connection);
     this.#forgetIfDone(connection);
   }
+    if (this.#heralds.delete(connection)) void this.#goIfReplaced();
 
   #forgetIfDone(connection: Connection): void {
     const { incoming } = connection.session;

@@ -82,6 +82,11 @@ export class Endpoint {
     }
   }
 
+  /** Whether nobody had the name as it was bound: somebody else may have come since then. */
+  get isFirst(): boolean {
+    return this.#bound?.isFirst === true;
+  }
+
   /** Lets the file be seen, in place of a predecessor's. @throws what `BoundSocketFile` says */
   async publish(): Promise<void> {
     this.#file = this.#bound?.file;
@@ -158,12 +163,12 @@ export class Endpoint {
     const { onLive, probeTimeoutMs } = this.settings;
     // Bytes that a hello is made of would be a call on a raw endpoint: there connecting is all that is asked.
     const dialect = this.place.pattern === undefined ? undefined : new RawClientDialect();
+    this.#predecessor?.letBe();
     this.#predecessor = await Predecessor.meet(path, this.settings, probeTimeoutMs, dialect);
     if (this.#predecessor === undefined) return;
     const { who, canBeTold, whyNot } = this.#predecessor;
     if (onLive === 'refuse') {
       throw errorOf(
-    this.#predecessor?.letBe();
         'ADDRESS_IN_USE',
         `A live server has ${path}: ${who}. Stop it first, choose another path, or take its place (option onLive).`,
       );
@@ -174,12 +179,12 @@ export class Endpoint {
         `The live server of ${path} (${who}) can not be told to leave: ${whyNot}. Stop it first.`,
       );
     }
+    this.#predecessor.announce();
   }
 
   #startWatch(): void {
     const { fileCheckIntervalMs, onGone } = this.settings;
     if (this.#file === undefined || fileCheckIntervalMs === 0) return;
-    this.#predecessor.announce();
     const recreate = async (): Promise<SocketFile> => {
       const bound = await this.#bind(this.#briefLockTimeoutMs, refuseForeign);
       this.#file = bound.file;

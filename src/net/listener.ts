@@ -148,7 +148,9 @@ export class Listener {
         await endpoint.bind();
         bound.push(endpoint);
       }
-      for (const endpoint of inOrder) await endpoint.publish();
+      // What can't be had any more is known before anybody's place is taken.
+      bound.sort((one, other) => Number(other.isFirst) - Number(one.isFirst));
+      for (const endpoint of bound) await endpoint.publish();
     } catch (error) {
       await Promise.all(bound.map(async (endpoint) => await endpoint.withdraw()));
       this.#cut();
@@ -263,9 +265,9 @@ export class Listener {
 
   #closed(connection: Connection, error: UdsError | undefined): void {
     if (error !== undefined) this.owner.troubled(error, connection);
+    if (this.#heralds.delete(connection)) void this.#goIfReplaced();
     this.#forgetIfDone(connection);
   }
-    if (this.#heralds.delete(connection)) void this.#goIfReplaced();
 
   #forgetIfDone(connection: Connection): void {
     const { incoming } = connection.session;

@@ -173,6 +173,13 @@ export const bounds = [
       name: 'silent for longest makes room',
     },
     {
+      says: 'nobody makes room for itself',
+      file: 'src/net/connection-limit.ts',
+      from: 'else if (connection !== this.#newcomer)',
+      to: 'else if (connection !== undefined)',
+      name: 'none that has come makes room for itself',
+    },
+    {
       says: 'who has spoken is not silent',
       file: 'src/net/connection-limit.ts',
       from: 'connection.socket.bytesRead > 0',

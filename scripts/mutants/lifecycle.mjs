@@ -96,7 +96,7 @@ export const lifecycle = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'status tells of a server that could not listen',
     file: 'src/transport/uds.server.ts',
-    from: "        this.#listener = undefined;\n        this._status$.next('disconnected');\n        callback(error);",
+    from: '        this.#forget(listener);\n        callback(error);',
     to: '        this.#listener = undefined;\n        callback(error);',
     name: '`status` of a server whose address is taken',
   },

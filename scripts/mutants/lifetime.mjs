@@ -64,6 +64,29 @@ export const lifetime = [
       name: 'connectTimeoutMs of its own',
     },
   ]),
+  ...group('test/transport/connections.spec.ts', [
+    {
+      says: 'connect() settles within its time, though the others are tried for longer',
+      file: 'src/net/dialing.ts',
+      from: 'await this.#within(durationMs, this.#fillUp(endsAtMs), () => this.#othersFailure);',
+      to: 'await (durationMs, this.#fillUp(endsAtMs));',
+      name: 'settles within connectTimeoutMs of its own',
+    },
+    {
+      says: 'connect() has all of its time, though the others are tried for less long',
+      file: 'src/net/dialing.ts',
+      from: '        if (isEnd(error)) throw error;\n',
+      to: '        if (isEnd(error) || error) throw error;\n',
+      name: 'has all of its connectTimeoutMs',
+    },
+    {
+      says: 'connect() that joins what others want is told of a close',
+      file: 'src/net/dialing.ts',
+      from: "(error as UdsError).code === 'CLIENT_CLOSED' || performance",
+      to: 'performance',
+      name: 'is told of a close',
+    },
+  ]),
   ...group('test/net/heartbeat.spec.ts', [
     {
       says: 'a silent peer is asked',

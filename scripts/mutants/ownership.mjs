@@ -91,6 +91,13 @@ export const ownership = [
       name: 'is not taken where it',
     },
     {
+      says: 'why one can not be told is told',
+      file: 'src/net/predecessor.ts',
+      from: "    if (this.failure === undefined) return 'it is of a version",
+      to: "    if (this.failure !== undefined) return 'it is of a version",
+      name: 'is not taken where it',
+    },
+    {
       says: 'the one whose place was taken is told',
       file: 'src/net/listener.ts',
       from: 'for (const endpoint of inOrder) void endpoint.dismissPredecessor();',
@@ -126,6 +133,106 @@ export const ownership = [
       name: 'ends its process with 0',
     },
   ]),
+  ...group('test/net/takeover-announced.spec.ts', [
+    {
+      says: 'a server looks again where who took its place is gone',
+      keeps:
+        'A server whose place was taken leaves, also where its successor dies before it can say that it has it.',
+      file: 'src/net/listener.ts',
+      from: 'if (this.#heralds.delete(connection)) void this.#goIfReplaced();',
+      to: '',
+      name: 'leaves where who told it is gone',
+    },
+    {
+      says: 'who said nothing of a takeover gives no reason to look',
+      file: 'src/net/listener.ts',
+      from: 'if (this.#heralds.delete(connection)) void',
+      to: 'void',
+      name: 'others leave who told it nothing',
+    },
+    {
+      says: 'a successor says so before it takes the place',
+      file: 'src/net/endpoint.ts',
+      from: '    this.#predecessor.announce();\n',
+      to: '',
+      name: 'tells it before it does',
+    },
+    {
+      says: 'a successor says so again once it has it',
+      file: 'src/net/predecessor.ts',
+      from: '    this.announce();\n',
+      to: '',
+      name: 'once it has',
+    },
+    {
+      says: 'a successor that dies in the middle strands nobody',
+      file: 'src/net/endpoint.ts',
+      from: '    this.#predecessor.announce();\n',
+      to: '',
+      name: 'killed as soon as its file is there',
+      builds: true,
+    },
+  ]),
+  ...group('test/net/taken-name.spec.ts', [
+    {
+      says: 'what comes to a free name is not replaced',
+      keeps: 'What has come to a name since a server looked is judged as if it had been there before.',
+      file: 'src/net/socket-file.ts',
+      from: 'if (this.found === undefined) return await linkOrRename(privatePath, path);',
+      to: 'if (this.found === undefined) return (await rename(privatePath, path), true);',
+      name: 'is a file as it is to be had: NOT_A_SOCKET',
+    },
+    {
+      says: 'nor where a file that has gone is made anew',
+      file: 'src/net/socket-file.ts',
+      from: "if (errno === 'EEXIST') return false;",
+      to: "if (errno === 'EEXIST') return (await rename(from, path), true);",
+      name: 'leaves alone what has come to the name',
+    },
+    {
+      says: 'what comes to the name of a stale socket is not replaced',
+      file: 'src/net/socket-file.ts',
+      from: 'if (!isSame(this.found, await lookAt(path))) return false;',
+      to: '',
+      name: 'the name of a stale socket',
+    },
+    {
+      says: 'a number that is another file by now is not the same file',
+      file: 'src/net/socket-file.ts',
+      from: ' && one.ctimeNs === other.ctimeNs && other.isSocket();',
+      to: ';',
+      name: 'the name of a stale socket',
+    },
+    {
+      says: 'whether all names can be had is known before a place is taken',
+      file: 'src/net/listener.ts',
+      from: '      bound.sort((one, other) => Number(other.isFirst) - Number(one.isFirst));\n',
+      to: '',
+      name: 'costs nobody its place',
+    },
+    {
+      says: 'a system without second names is served too',
+      file: 'src/net/socket-file.ts',
+      from: "['EPERM', 'ENOTSUP', 'EOPNOTSUPP']",
+      to: "['ENOTSUP']",
+      name: 'serves all the same',
+      builds: true,
+    },
+    {
+      says: 'a second name that was left in the lock is swept',
+      file: 'src/net/path-lock.ts',
+      from: '  for (const { path } of entries) await unlink(path).catch(ignore);\n',
+      to: '',
+      name: 'which the next one sweeps',
+    },
+  ]),
+  {
+    says: 'a listen that fails late leaves the next one of its server alone',
+    file: 'src/transport/uds.server.ts',
+    from: 'if (this.#listener !== listener) return;',
+    to: 'void listener;',
+    spec: 'test/transport/relisten.spec.ts',
+  },
   ...group('test/net/socket-watch.spec.ts', [
     {
       says: 'a file that has gone is said to',
@@ -151,6 +258,20 @@ export const ownership = [
       name: 'makes it anew where that was asked for',
     },
     {
+      says: 'another file is looked at twice before it is said',
+      file: 'src/net/socket-watch.ts',
+      from: '    if (this.#isSuspect && !wasSuspect) return;\n',
+      to: '',
+      name: 'one more look',
+    },
+    {
+      says: 'a server that closes says nothing of its file',
+      file: 'src/net/socket-watch.ts',
+      from: '    if (this.#isStopped) return;\n',
+      to: '',
+      name: 'says nothing once it closes',
+    },
+    {
       says: 'it is said once',
       file: 'src/net/socket-watch.ts',
       from: 'const isNew = state !== this.#state;',
@@ -158,6 +279,15 @@ export const ownership = [
       name: 'says so once, and its connections live on',
     },
   ]),
+  {
+    says: 'a sidecar ends once its place was taken',
+    file: 'src/transport/uds.shutdown.ts',
+    from: "if (beganAtMs === undefined) begin('Taken over');",
+    to: '',
+    spec: 'test/e2e/sidecar.spec.ts',
+    name: 'with UDS_ON_LIVE=takeover',
+    builds: true,
+  },
   {
     says: 'the options of takeover and re-creation are held against the others',
     file: 'src/transport/uds.options.ts',
@@ -178,10 +308,18 @@ export const ownership = [
     {
       says: 'a socket file takes the place of another in one step',
       file: 'src/net/socket-file.ts',
-      from: '      await rename(this.lock.privatePath, this.file.path);\n',
-      to: `      await unlink(this.file.path).catch(() => undefined);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      await rename(this.lock.privatePath, this.file.path);\n`,
+      from: '    await rename(privatePath, path);\n',
+      to: `    await unlink(path).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await rename(privatePath, path);\n`,
+      spec: 'test/faults/takeover.soak.spec.ts',
+      row: 'takeover under a loop of fresh clients: 5,000, each HELLO and one echo, client retries switched off',
+    },
+    {
+      says: 'accepting until nobody has come for a while',
+      file: 'src/net/listener.ts',
+      from: '    await this.#acceptUntilQuiet();\n',
+      to: '',
       spec: 'test/faults/takeover.soak.spec.ts',
       row: 'takeover under a loop of fresh clients: 5,000, each HELLO and one echo, client retries switched off',
     },

@@ -170,8 +170,8 @@ export const promises = [
     {
       says: 'a connection that can not be had is not asked for with each call',
       file: 'src/net/dialing.ts',
-      from: 'if (performance.now() >= this.#nextFillAtMs) this.fill()',
-      to: 'this.fill()',
+      from: 'if (performance.now() >= this.#nextFillAtMs) this.#fill()',
+      to: 'this.#fill()',
       name: 'has connect() fail',
     },
     {

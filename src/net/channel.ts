@@ -86,7 +86,7 @@ export class Channel {
     this.#isInUse = true;
     const endsAtMs = performance.now() + this.settings.connectTimeoutMs;
     if (this.#pool.liveCount === 0) await this.#dialing.reach();
-    if (this.#missing > 0) await this.#dialing.fill(endsAtMs);
+    if (this.#missing > 0) await this.#dialing.complete(endsAtMs);
   }
 
   /** Sends a request at once where the connection can take it, else queues it. Errors reach the caller. */

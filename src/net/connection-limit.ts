@@ -17,6 +17,8 @@ export class ConnectionLimit {
   readonly #open = new Set<Connection>();
   /** Those of them that had not said a word when they were last looked at, and since when; the oldest first. */
   readonly #silent = new Map<Connection, number>();
+  /** Who has come last does not make room for itself; whoever is refused behind it is another. */
+  #newcomer: Connection | undefined;
   #isLooking = false;
 
   constructor(
@@ -27,6 +29,7 @@ export class ConnectionLimit {
   add(connection: Connection): void {
     this.#open.add(connection);
     this.#silent.set(connection, performance.now());
+    this.#newcomer = connection;
     // Its place is free then, also where events of it still run.
     connection.socket.once('close', () => this.#forget(connection));
     void this.#makeRoom();
@@ -35,6 +38,7 @@ export class ConnectionLimit {
   #forget(connection: Connection): void {
     this.#open.delete(connection);
     this.#silent.delete(connection);
+    if (this.#newcomer === connection) this.#newcomer = undefined;
   }
 
   /** The system has refused one on our behalf. */
@@ -46,6 +50,7 @@ export class ConnectionLimit {
         `A connection was refused: ${maxConnections} are open on its endpoint (option maxConnections).`,
       ),
     );
+    this.#newcomer = undefined;
     void this.#makeRoom();
   }
 
@@ -75,7 +80,8 @@ export class ConnectionLimit {
   #longestSilent(): Connection | undefined {
     for (const [connection, sinceMs] of this.#silent) {
       if (connection.socket.bytesRead > 0) this.#silent.delete(connection);
-      else return performance.now() - sinceMs >= this.settings.silentGraceMs ? connection : undefined;
+      else if (connection !== this.#newcomer)
+        return performance.now() - sinceMs >= this.settings.silentGraceMs ? connection : undefined;
     }
     return undefined;
   }

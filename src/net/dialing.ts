@@ -38,6 +38,8 @@ export class Dialing {
   #nextFillAtMs = 0;
   /** What the last attempt failed with. */
   #failure: UdsError | undefined;
+  /** The same of the others. */
+  #othersFailure: UdsError | undefined;
   readonly #stops = new Set<AbortController>();
   /** Whether those who wait were given their time once more. */
   #hasForgiven = false;
@@ -75,22 +77,54 @@ export class Dialing {
 
   /** Resolves when the first connection stands. @throws within `connectTimeoutMs` what `redial` says */
   async reach(): Promise<void> {
-    const { connectTimeoutMs, path } = this.settings;
+    const { connectTimeoutMs } = this.settings;
+    await this.#within(connectTimeoutMs, this.#dialFor(connectTimeoutMs), () => this.#failure);
+  }
+
+  /** Resolves when none is missing any more. @throws by then what `redial` says */
+  async complete(endsAtMs: number): Promise<void> {
+    const durationMs = Math.max(1, endsAtMs - performance.now());
+    await this.#within(durationMs, this.#fillUp(endsAtMs), () => this.#othersFailure);
+  }
+
+  /** An attempt that others want may go on for longer than whoever joins it has time. */
+  async #within(
+    durationMs: number,
+    attempt: Promise<void>,
+    failure: () => UdsError | undefined,
+  ): Promise<void> {
     let timer: FairTimer | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = new FairTimer(connectTimeoutMs, () => reject(this.#failure ?? helloTimeout(path)));
+      timer = new FairTimer(durationMs, () => reject(failure() ?? helloTimeout(this.settings.path)));
     });
     try {
-      await Promise.race([this.#dialFor(connectTimeoutMs), late]);
+      await Promise.race([attempt, late]);
     } finally {
       timer?.cancel();
     }
   }
 
+  async #fillUp(endsAtMs: number): Promise<void> {
+    const isEnd = (error: unknown): boolean =>
+      (error as UdsError).code === 'CLIENT_CLOSED' || performance.now() >= endsAtMs;
+    // What others want may be for fewer connections, or end sooner.
+    while (this.#others !== undefined) {
+      await this.#others.catch((error: unknown) => {
+        if (isEnd(error)) throw error;
+      });
+    }
+    if (this.owner.missing() > 0) await this.#fill(endsAtMs);
+  }
+
   /** The others, while one serves: no call waits for this. @param endsAtMs until when they are tried for. */
-  fill(endsAtMs = performance.now() + this.settings.connectTimeoutMs): Promise<void> {
+  #fill(endsAtMs = performance.now() + this.settings.connectTimeoutMs): Promise<void> {
+    if (this.#others === undefined) this.#othersFailure = undefined;
+    const wish = {
+      endsAtMs: () => endsAtMs,
+      failed: (error: UdsError) => (this.#othersFailure = error),
+    };
     this.#others ??= this.#attempt((stop) =>
-      redialAll(this.owner.missing(), this.settings, this.connectionOwner, stop, endsAtMs),
+      redialAll(this.owner.missing(), this.settings, this.connectionOwner, stop, wish),
     )
       .catch((error: unknown) => {
         this.#nextFillAtMs = performance.now() + this.settings.connectTimeoutMs;
@@ -105,7 +139,7 @@ export class Dialing {
 
   /** The same, unless they could not be had a short while ago. */
   fillIfDue(): void {
-    if (performance.now() >= this.#nextFillAtMs) this.fill().catch(ignore);
+    if (performance.now() >= this.#nextFillAtMs) this.#fill().catch(ignore);
   }
 
   stop(): void {
@@ -140,7 +174,7 @@ export class Dialing {
       this.#endFirst(this.#opens === opensBefore ? (error as UdsError) : undefined);
       throw error;
     }
-    if (this.owner.missing() > 0) this.fill(this.#wantedUntilMs).catch(ignore);
+    if (this.owner.missing() > 0) this.#fill(this.#wantedUntilMs).catch(ignore);
     this.#endFirst(undefined);
   }
 

@@ -82,6 +82,11 @@ export class Endpoint {
     }
   }
 
+  /** Whether nobody had the name as it was bound: somebody else may have come since then. */
+  get isFirst(): boolean {
+    return this.#bound?.isFirst === true;
+  }
+
   /** Lets the file be seen, in place of a predecessor's. @throws what `BoundSocketFile` says */
   async publish(): Promise<void> {
     this.#file = this.#bound?.file;
@@ -158,9 +163,10 @@ export class Endpoint {
     const { onLive, probeTimeoutMs } = this.settings;
     // Bytes that a hello is made of would be a call on a raw endpoint: there connecting is all that is asked.
     const dialect = this.place.pattern === undefined ? undefined : new RawClientDialect();
+    this.#predecessor?.letBe();
     this.#predecessor = await Predecessor.meet(path, this.settings, probeTimeoutMs, dialect);
     if (this.#predecessor === undefined) return;
-    const { who, canBeTold } = this.#predecessor;
+    const { who, canBeTold, whyNot } = this.#predecessor;
     if (onLive === 'refuse') {
       throw errorOf(
         'ADDRESS_IN_USE',
@@ -170,9 +176,10 @@ export class Endpoint {
     if (!canBeTold) {
       throw errorOf(
         'TAKEOVER_REFUSED',
-        `The live server of ${path} (${who}) can not be told to leave: it hangs, has no connection left (option maxConnections), or is of another kind or version. Stop it first.`,
+        `The live server of ${path} (${who}) can not be told to leave: ${whyNot}. Stop it first.`,
       );
     }
+    this.#predecessor.announce();
   }
 
   #startWatch(): void {

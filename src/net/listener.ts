@@ -65,7 +65,9 @@ export class Listener {
   #accepted = 0;
   #isDraining = false;
   #isCut = false;
-  /** How often somebody said that another server has this one's place. */
+  /** Those that have said that a server takes this one's place: the end of such a one may be that server's death behind its rename. */
+  readonly #heralds = new Set<Connection>();
+  /** How often there was reason to look whether another server has this one's place. */
   #asked = 0;
   #isLooking = false;
   #closing: Promise<void> | undefined;
@@ -88,7 +90,10 @@ export class Listener {
       },
       called: (connection, call) => owner.called(connection, call),
       refused: (connection, error) => owner.troubled(error, connection),
-      takenOver: () => void this.#goIfReplaced(),
+      takenOver: (connection) => {
+        this.#heralds.add(connection);
+        void this.#goIfReplaced();
+      },
       left: () => undefined,
       freed: (connection) => this.#forgetIfDone(connection),
       closed: (connection, error) => this.#closed(connection, error),
@@ -143,7 +148,9 @@ export class Listener {
         await endpoint.bind();
         bound.push(endpoint);
       }
-      for (const endpoint of inOrder) await endpoint.publish();
+      // What can't be had any more is known before anybody's place is taken.
+      bound.sort((one, other) => Number(other.isFirst) - Number(one.isFirst));
+      for (const endpoint of bound) await endpoint.publish();
     } catch (error) {
       await Promise.all(bound.map(async (endpoint) => await endpoint.withdraw()));
       this.#cut();
@@ -258,6 +265,7 @@ export class Listener {
 
   #closed(connection: Connection, error: UdsError | undefined): void {
     if (error !== undefined) this.owner.troubled(error, connection);
+    if (this.#heralds.delete(connection)) void this.#goIfReplaced();
     this.#forgetIfDone(connection);
   }
 

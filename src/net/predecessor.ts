@@ -12,6 +12,14 @@ const MAX_ASKED_AGAIN = 3;
 /** What is told of a path on which nobody lives. */
 const NOBODY: readonly UdsErrorCode[] = ['CONNECTION_REFUSED', 'SERVER_NOT_FOUND', 'NOT_A_SOCKET'];
 
+/** Why one that lives can't be told to leave, as far as its answer to a hello tells. */
+const WHY_NOT: Partial<Record<UdsErrorCode, string>> = {
+  HELLO_TIMEOUT: 'it hangs, or takes longer than probeTimeoutMs to answer',
+  SERVER_BUSY: 'it hangs, or its queue of connections is full',
+  HELLO_LOST: 'it hangs up, as one does that has no connection left (option maxConnections)',
+  VERSION_MISMATCH: 'it speaks no version of the protocol that this one speaks',
+};
+
 const ignore = (): void => undefined;
 
 /** Who lives on a socket file, with the connection on which it was asked, where it answered. */
@@ -19,7 +27,8 @@ export class Predecessor {
   #connection: Connection | undefined;
   readonly #left: Promise<void>;
   #hasLeft: () => void = ignore;
-  private hungUp = false;
+  /** Why there is no connection. */
+  private failure: UdsError | undefined;
 
   private constructor() {
     this.#left = new Promise((resolve) => {
@@ -48,13 +57,13 @@ export class Predecessor {
         if (!(error instanceof UdsError)) throw error;
         if (NOBODY.includes(error.code)) return undefined;
         if (error.code === 'PERMISSION_DENIED') throw error;
-        met.hungUp = error.code === 'HELLO_LOST';
+        met.failure = error;
       }
       return met;
     };
     let met = await ask();
     // One that dies as it is asked hangs up too, and lives no more once the last of its files is closed.
-    for (let again = 0; (met?.hungUp ?? false) && again < MAX_ASKED_AGAIN; again += 1) {
+    for (let again = 0; met?.failure?.code === 'HELLO_LOST' && again < MAX_ASKED_AGAIN; again += 1) {
       await delay(DYING_MS);
       met = await ask();
     }
@@ -72,6 +81,19 @@ export class Predecessor {
     return this.#connection?.session.canTakeOver === true;
   }
 
+  /** What people can do nothing about but to stop it. */
+  get whyNot(): string {
+    if (this.failure === undefined) return 'it is of a version that knows no takeover, or leaves already';
+    return WHY_NOT[this.failure.code] ?? `it is of another kind (${this.failure.code})`;
+  }
+
+  /** Tells it that its socket file is about to be replaced: should this process die behind that, it looks by itself. */
+  announce(): void {
+    this.#connection?.session.takeOver();
+    // Into the kernel, which keeps it where this process dies.
+    this.#connection?.flush();
+  }
+
   /** Ends the conversation; it stays where it is. */
   letBe(): void {
     this.#connection?.leave();
@@ -83,8 +105,7 @@ export class Predecessor {
    * @throws TAKEOVER_TIMEOUT where it does not begin to go within the time. The words wait for it: it goes once it reads them.
    */
   async tellToLeave(timeoutMs: number): Promise<void> {
-    this.#connection?.session.takeOver();
-    this.#connection?.flush();
+    this.announce();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(takeoverTimeout(this.who, timeoutMs)), timeoutMs).unref();

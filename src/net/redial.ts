@@ -27,9 +27,8 @@ export async function redialAll(
   settings: RedialSettings,
   owner: ConnectionOwner,
   stop: AbortSignal,
-  endsAtMs: number,
+  wish: Wish,
 ): Promise<void> {
-  const wish = { endsAtMs: () => endsAtMs, failed: () => undefined };
   const attempt = (): Promise<void> => redial(settings, owner, stop, wish);
   for (let left = count; left > 0; left -= MAX_ATTEMPTS) {
     const results = await Promise.allSettled(Array.from({ length: Math.min(left, MAX_ATTEMPTS) }, attempt));

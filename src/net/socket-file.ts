@@ -1,4 +1,5 @@
-import { chmod, lchown, lstat, rename, unlink } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { chmod, lchown, link, lstat, rename, unlink } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { errorOf, type UdsError } from '../protocol/errors.js';
 import { errnoOf, listenError } from './listen-errors.js';
@@ -20,6 +21,11 @@ export interface SocketFileSettings {
   readonly lockTimeoutMs: number;
   readonly onOpenDirectory: OnOpenDirectory;
 }
+
+/** How often what is found at the name may change under one's eyes: whoever goes on with that is no starter of ours. */
+const MAX_LOOKS = 10;
+/** What link(2) says where the file system has no second names, or none for a socket that was given to another user. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP'];
 
 /** A file that was published: still there, gone, or another one has its name. */
 export type FileState = 'ours' | 'gone' | 'replaced';
@@ -49,13 +55,14 @@ export async function bindSocketFile(
   let isBound = false;
   try {
     await lock.sweep();
-    await assertNothingElse(path, assertReplaceable);
+    const judge = async (): Promise<BigIntStats | undefined> => await replaceableAt(path, assertReplaceable);
+    const found = await judge();
     await listenOn(server, lock.privatePath, backlog);
     isBound = true;
     await chmod(lock.privatePath, settings.mode);
     await giveTo(lock.privatePath, settings);
     const { dev, ino } = await lstat(lock.privatePath, { bigint: true });
-    return new BoundSocketFile(new SocketFile(path, dev, ino), lock);
+    return new BoundSocketFile(new SocketFile(path, dev, ino), lock, judge, found);
   } catch (error) {
     if (isBound) server.close();
     await lock.release();
@@ -69,17 +76,47 @@ export class BoundSocketFile {
     /** What `publish` lets be seen: known before, so that nobody takes it for another's in that moment. */
     readonly file: SocketFile,
     private readonly lock: PathLock,
+    private readonly judge: () => Promise<BigIntStats | undefined>,
+    /** What it is to replace, as far as was seen. */
+    private found: BigIntStats | undefined,
   ) {}
 
-  /** Gives the socket its name, in place of what had it, in one step: no connect fails meanwhile. @throws what `listenError` says */
+  /** Whether its name was free. */
+  get isFirst(): boolean {
+    return this.found === undefined;
+  }
+
+  /**
+   * Gives the socket its name in one step, in place of the socket that was found there and may be replaced: no connect fails
+   * meanwhile. Of what came to the name since then it is judged anew.
+   *
+   * @throws NOT_A_SOCKET, what `assertReplaceable` throws, and what `listenError` says
+   */
   async publish(): Promise<void> {
+    const { path } = this.file;
     try {
-      await rename(this.lock.privatePath, this.file.path);
+      for (let looks = 1; !(await this.#takeName()); looks += 1) {
+        if (looks === MAX_LOOKS)
+          throw errorOf('LISTEN_FAILED', `What is at ${path} changes again and again.`);
+        this.found = await this.judge();
+      }
     } catch (error) {
-      throw await listenError(this.file.path, error);
+      throw await listenError(path, error);
     } finally {
       await this.lock.release();
     }
+  }
+
+  /** Gives false where something else is there than was found. */
+  async #takeName(): Promise<boolean> {
+    const { privatePath } = this.lock;
+    const { path } = this.file;
+    // link(2) takes a free name alone. The private one goes with the lock, also where this process dies before that.
+    if (this.found === undefined) return await linkOrRename(privatePath, path);
+    // rename(2) takes any: whoever keeps the lock can't have put another file there, and for others the moment is short.
+    if (!isSame(this.found, await lookAt(path))) return false;
+    await rename(privatePath, path);
+    return true;
   }
 
   /** Gives it up; whoever had the name keeps it. */
@@ -97,13 +134,9 @@ export class SocketFile {
   ) {}
 
   async look(): Promise<FileState> {
-    try {
-      const found = await lstat(this.path, { bigint: true });
-      return found.dev === this.dev && found.ino === this.ino ? 'ours' : 'replaced';
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return 'gone';
-      throw error;
-    }
+    const found = await lookAt(this.path);
+    if (found === undefined) return 'gone';
+    return found.dev === this.dev && found.ino === this.ino ? 'ours' : 'replaced';
   }
 
   /** Removes the file unless it is somebody else's by now. @throws LOCK_TIMEOUT, LOCK_BROKEN, and what the system says */
@@ -119,19 +152,40 @@ export class SocketFile {
   }
 }
 
-/** @throws NOT_A_SOCKET, and what `assertReplaceable` throws of a socket. */
-async function assertNothingElse(
-  path: string,
-  assertReplaceable: (path: string) => Promise<void>,
-): Promise<void> {
-  const found = await lstat(path).catch((error: unknown) => {
+/** Gives false where something is there. Without second names nothing says so in the same step: a look has to do. */
+async function linkOrRename(from: string, path: string): Promise<boolean> {
+  try {
+    await link(from, path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EEXIST') return false;
+    if (!NO_LINKS.includes(errno)) throw error;
+    if ((await lookAt(path)) !== undefined) return false;
+    await rename(from, path);
+  }
+  return true;
+}
+
+/** The number of a file that is gone is soon another's. */
+const isSame = (one: BigIntStats, other: BigIntStats | undefined): boolean =>
+  one.dev === other?.dev && one.ino === other.ino && one.ctimeNs === other.ctimeNs && other.isSocket();
+
+const lookAt = async (path: string): Promise<BigIntStats | undefined> =>
+  await lstat(path, { bigint: true }).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   });
-  if (found === undefined) return;
+
+/** The socket that is there and may be replaced. @throws NOT_A_SOCKET, and what `assertReplaceable` throws of a socket. */
+async function replaceableAt(
+  path: string,
+  assertReplaceable: (path: string) => Promise<void>,
+): Promise<BigIntStats | undefined> {
+  const found = await lookAt(path);
+  if (found === undefined) return undefined;
   if (found.isSocket()) {
     await assertReplaceable(path);
-    return;
+    return found;
   }
   const kind = found.isDirectory() ? 'directory' : found.isSymbolicLink() ? 'symbolic link' : 'file';
   throw errorOf(

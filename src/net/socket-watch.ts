@@ -14,6 +14,9 @@ export interface WatchOwner {
  */
 export class SocketWatch {
   #state: FileState = 'ours';
+  /** Whether the last look found another file, of which nothing was said yet. */
+  #isSuspect = false;
+  #isStopped = false;
   #looking: Promise<void> | undefined;
   readonly #timer: NodeJS.Timeout;
 
@@ -29,6 +32,7 @@ export class SocketWatch {
 
   /** Resolves when nothing is under way any more. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     clearInterval(this.#timer);
     await this.#looking;
   }
@@ -36,6 +40,11 @@ export class SocketWatch {
   async #look(): Promise<void> {
     // What can't be looked at, for lack of permission, is not known to be gone.
     const state = await this.file.look().catch(() => this.#state);
+    if (this.#isStopped) return;
+    // Whoever takes the place of this server tells it so within a moment, and it closes: that is no reason for an alarm.
+    const wasSuspect = this.#isSuspect;
+    this.#isSuspect = state === 'replaced';
+    if (this.#isSuspect && !wasSuspect) return;
     if (state === this.#state && state !== 'gone') return;
     const isNew = state !== this.#state;
     this.#state = state;

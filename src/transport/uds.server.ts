@@ -78,12 +78,12 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     this.#listener = listener;
     listener.listen().then(
       () => {
-        this._status$.next('connected');
+        // Whoever closed it meanwhile and listened again has another one, which speaks for itself.
+        if (this.#listener === listener) this._status$.next('connected');
         callback();
       },
       (error: unknown) => {
-        this.#listener = undefined;
-        this._status$.next('disconnected');
+        this.#forget(listener);
         callback(error);
       },
     );
@@ -96,7 +96,10 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     if (listener === undefined) return;
     await listener.close();
     this.#log.flush();
-    // Whoever listened again meanwhile has another listener.
+    this.#forget(listener);
+  }
+
+  #forget(listener: Listener): void {
     if (this.#listener !== listener) return;
     this.#listener = undefined;
     this._status$.next('disconnected');

@@ -127,6 +127,22 @@ describe('the sidecar as a process', () => {
     expect(await first.exit()).toBe(0);
   });
 
+  it('takes the place of a living one with UDS_ON_LIVE=takeover: that one finishes and exits with 0', async () => {
+    const first = startSidecar();
+    await first.says(READY);
+    const echo = client();
+    expect(await echo.health()).toMatchObject({ pid: first.pid });
+    const second = startSidecar({ UDS_ON_LIVE: 'takeover' });
+    await second.says(READY);
+    expect(await first.exit()).toBe(0);
+    expect(first.stdout).toContain('Everything is closed.');
+    expect(first.stderr + second.stderr).toBe('');
+    expect(await echo.health()).toMatchObject({ pid: second.pid });
+    second.signal('SIGTERM');
+    expect(await second.exit()).toBe(0);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('takes over the socket file of one that was killed', async () => {
     const first = startSidecar();
     await first.says(READY);

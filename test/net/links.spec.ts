@@ -43,13 +43,13 @@ async function bind(path: string) {
 }
 
 describe('a link that a neighbour puts', () => {
-  it('at the path between the look at it and the rename is replaced, and what it leads to is not touched', async () => {
+  it('at the path behind the look at it is refused: NOT_A_SOCKET, and what it leads to is not touched', async () => {
     const { path, file } = precious();
     const bound = await bind(path);
     afterThisTest(() => rmSync(path));
     symlinkSync(file, path);
-    await bound.publish();
-    expect(lstatSync(path).isSocket()).toBe(true);
+    await expect(bound.publish()).rejects.toMatchObject({ code: 'NOT_A_SOCKET' });
+    expect(lstatSync(path).isSymbolicLink()).toBe(true);
     expectUntouched(file);
   });
 

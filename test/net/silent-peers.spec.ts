@@ -62,6 +62,16 @@ describe('where maxConnections are open', () => {
     expect(log.troubles).toEqual([]);
   });
 
+  it('none that has come makes room for itself, though no silence is allowed for and one alone may be there', async () => {
+    const { path, log } = await serve([Echo], { maxConnections: 1, silentGraceMs: 0 });
+    const silent = await TextPeer.to(path);
+    await turns();
+    expect(silent.isClosed).toBe(false);
+    expect(await lastValueFrom(clientOf(path).send('echo', 1))).toBe(1);
+    await silent.closed();
+    expect(log.troubles.filter((line) => line.includes('nothing for 0 ms'))).toHaveLength(1);
+  });
+
   it('one that has come just now is not closed, nor one that has spoken', async () => {
     const { path, log } = await serve([Echo], { maxConnections: 2, silentGraceMs: 60_000 });
     const spoken = await RawPeer.greeted(path);

@@ -12,6 +12,9 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
+import { SocketFile } from '../../src/net/socket-file.js';
+import { SocketWatch } from '../../src/net/socket-watch.js';
+import { afterThisTest } from '../support/cleanup.js';
 import { clientOf, serve, serveAndConnect, socketPath } from '../support/nest.js';
 import { RawServer } from '../support/raw-server.js';
 import { leaveStaleSocket } from '../support/stale.js';
@@ -115,6 +118,45 @@ describe.each(['warn', 'recreate'] as const)(
     });
   },
 );
+
+describe('another file in the place of the own one', () => {
+  /** Watches a file that has another one's number. */
+  function watchReplaced(intervalMs: number): { told: number[]; watch: SocketWatch } {
+    const path = socketPath();
+    writeFileSync(path, '');
+    afterThisTest(() => unlinkSync(path));
+    const told: number[] = [];
+    const troubled = (): void => {
+      told.push(performance.now());
+    };
+    const owner = { troubled, recreate: undefined };
+    const watch = new SocketWatch(new SocketFile(path, 0n, 0n), intervalMs, owner);
+    afterThisTest(() => watch.stop());
+    return { told, watch };
+  }
+
+  it('is said after one more look: whose place was taken may be about to hear it', async () => {
+    const beganMs = performance.now();
+    const { told } = watchReplaced(100);
+    await until(() => told.length > 0, 'it is said');
+    expect(told[0]! - beganMs).toBeGreaterThan(190);
+  });
+
+  it('of a server that looks as it closes: says nothing once it closes', async () => {
+    const { told, watch } = watchReplaced(20);
+    let looks = 0;
+    // Timers of one length ring in the order in which they were made: behind the look's beginning, before its end.
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        looks += 1;
+        if (looks < 2) return;
+        clearInterval(timer);
+        resolve(watch.stop());
+      }, 20);
+    });
+    expect({ looks, told }).toEqual({ looks: 2, told: [] });
+  });
+});
 
 describe('a name that is free for a moment', () => {
   it('is not taken back from who came first', async () => {

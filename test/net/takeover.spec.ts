@@ -18,12 +18,7 @@ import { Gate, turns, until } from '../support/wait.js';
 
 const TAKEOVER = 14;
 const GOAWAY = 13;
-/** A SERVER_HELLO whose sender knows TAKEOVER. */
-function helloThatKnows(): Buffer {
-  const hello = serverHello();
-  hello.writeUInt32BE(1, 10 + 8);
-  return hello;
-}
+const KNOWS_TAKEOVER = { features: 1 };
 
 let gate = new Gate();
 let running = 0;
@@ -214,24 +209,38 @@ async function stranger(answer: Buffer): Promise<RawServer> {
 }
 
 describe('the place of one that can not be told', () => {
-  it.each<[string, () => Promise<RawServer>]>([
+  it.each<[string, RegExp, () => Promise<RawServer>]>([
     [
       'says nothing',
+      /it hangs, or takes longer than probeTimeoutMs/,
       async () => await RawServer.listening(socketPath(), { accept: (socket) => socket.resume() }),
     ],
-    ['is of another version', async () => await stranger(serverHello({ chosen: 0 }))],
-    ['does not know how to', async () => await stranger(serverHello())],
-    ['speaks something else', async () => await stranger(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'))],
+    [
+      'is of another version',
+      /it speaks no version of the protocol/,
+      async () => await stranger(serverHello({ chosen: 0 })),
+    ],
+    [
+      'does not know how to',
+      /it is of a version that knows no takeover/,
+      async () => await stranger(serverHello()),
+    ],
+    [
+      'speaks something else',
+      /it is of another kind \(BAD_HELLO\)/,
+      async () => await stranger(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')),
+    ],
     [
       'hangs up',
+      /it hangs up, .*option maxConnections/,
       async () => await RawServer.listening(socketPath(), { accept: (socket) => socket.destroy() }),
     ],
-  ])('is not taken where it %s: TAKEOVER_REFUSED, and nothing is touched', async (what, listening) => {
+  ])('is not taken where it %s: TAKEOVER_REFUSED, and nothing is touched', async (what, why, listening) => {
     const { path, sockets } = await listening();
     const { ino } = lstatSync(path);
     expect(await failureOf({ path, onLive: 'takeover', probeTimeoutMs: 80 })).toMatchObject({
       code: 'TAKEOVER_REFUSED',
-      message: expect.stringMatching(/can not be told to leave.*Stop it first/),
+      message: expect.stringMatching(new RegExp(`can not be told to leave: ${why.source}.*Stop it first`)),
     });
     expect(lstatSync(path).ino).toBe(ino);
     // Who hangs up is asked some more times: it may be dying.
@@ -261,7 +270,7 @@ describe('the place of one that can not be told', () => {
   });
 
   it('is taken where it hangs only later: the new one serves, says TAKEOVER_TIMEOUT, and the word waits', async () => {
-    const { path, ...old } = await stranger(helloThatKnows());
+    const { path, ...old } = await stranger(serverHello(KNOWS_TAKEOVER));
     const sockets = old.sockets;
     const { log } = await serve([New], { path, onLive: 'takeover', probeTimeoutMs: 80 });
     expect(await who(path)).toBe('new');
@@ -277,7 +286,7 @@ describe('the place of one that can not be told', () => {
     const path = socketPath();
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
-      socket.once('data', () => socket.write(helloThatKnows()));
+      socket.once('data', () => socket.write(serverHello(KNOWS_TAKEOVER)));
       socket.on('data', (chunk: Buffer) => {
         seen.push(chunk);
         if (chunk.equals(rawFrame({ type: TAKEOVER, flags: 0x80 }))) socket.write(rawFrame({ type: GOAWAY }));

@@ -71,12 +71,14 @@ export function serverHello({
   maxEvents = 1024,
   maxFrameBytes = 16 * 1024 ** 2,
   chosen = 1,
+  features = 0,
 } = {}): Buffer {
   const body = Buffer.alloc(29);
   body.write('NUDS', 0);
   body.writeUInt8(1, 4);
   body.writeUInt8(1, 5);
   body.writeUInt8(chosen, 6);
+  body.writeUInt32BE(features, 8);
   body.writeUInt32BE(maxFrameBytes, 12);
   body.writeUInt32BE(maxInFlight, 16);
   body.writeUInt32BE(maxEvents, 20);

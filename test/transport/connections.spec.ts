@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { lastValueFrom } from 'rxjs';
 import { UdsContext } from '../../src/index.js';
 import { clientOf, serve, socketPath } from '../support/nest.js';
@@ -169,6 +170,54 @@ describe('a server that takes fewer connections than the client asks for', () =>
       ({ connections } = await lastValueFrom(client.send<{ connections: number }>('stats', 1)));
       await client.connect().catch(() => undefined);
     }
+  });
+});
+
+describe('connect() where some of the connections are dialled already', () => {
+  const failureOf = async (connecting: Promise<unknown>): Promise<unknown> =>
+    await connecting.catch((error: unknown) => error);
+
+  it('settles within connectTimeoutMs of its own, though they are tried for longer', async () => {
+    const path = socketPath();
+    const old = await serve([Answers], { path });
+    const times = { connectTimeoutMs: 200, reconnectTimeoutMs: 60_000 };
+    const client = clientOf(path, { connections: 2, ...times });
+    await client.connect();
+    const states: string[] = [];
+    client.status.subscribe((state) => states.push(state));
+    await old.app.close();
+    const { log } = await serve([Answers], { path, maxConnections: 1 });
+    // The first is there again, and the other one is tried for as long as a lost server is.
+    await until(() => states.at(-1) === 'connected' && log.troubles.length > 0, 'it is tried for');
+    const beganMs = performance.now();
+    expect(await failureOf(client.connect())).toMatchObject({ code: 'HELLO_LOST' });
+    expect(performance.now() - beganMs).toBeLessThan(5000);
+  });
+
+  it('has all of its connectTimeoutMs, though they are tried for less long', async () => {
+    const { path } = await serve([Answers], { maxConnections: 2 });
+    const other = clientOf(path);
+    await other.connect();
+    const client = clientOf(path, { connections: 2, connectTimeoutMs: 2000 });
+    const first = failureOf(client.connect());
+    await delay(1000);
+    const second = client.connect();
+    expect(await first).toMatchObject({ code: 'HELLO_LOST' });
+    await other.close();
+    await second;
+    expect(await lastValueFrom(client.send('stats', 1))).toMatchObject({ connections: 2 });
+  });
+
+  it('is told of a close, though they were dialled before it was called', async () => {
+    const { path, log } = await serve([Answers], { maxConnections: 1 });
+    const client = clientOf(path, { connections: 2, connectTimeoutMs: 60_000 });
+    const connecting = [failureOf(client.connect()), failureOf(client.connect())];
+    await until(() => log.troubles.length > 0, 'the second one is refused');
+    await client.close();
+    expect(await Promise.all(connecting)).toMatchObject([
+      { code: 'CLIENT_CLOSED' },
+      { code: 'CLIENT_CLOSED' },
+    ]);
   });
 });
 

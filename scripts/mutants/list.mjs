@@ -1,5 +1,6 @@
 import { around } from './around.mjs';
 import { bounds } from './bounds.mjs';
+import { callMemory } from './call-memory.mjs';
 import { calls } from './calls.mjs';
 import { dialects } from './dialects.mjs';
 import { letter } from './letter.mjs';
@@ -24,6 +25,7 @@ export const mutants = [
   ...protocol,
   ...net,
   ...bounds,
+  ...callMemory,
   ...calls,
   ...letter,
   ...promises,

@@ -99,7 +99,7 @@ export const calls = [
       keeps:
         'An Observable that is too far ahead of its reader is torn down, and its call fails with STREAM_OVERFLOW.',
       file: 'src/transport/uds.answer-stream.ts',
-      from: 'if (this.#keptBytes <= maxStreamBufferBytes) {',
+      from: 'if (this.#keptBytes > maxStreamBufferBytes)',
       to: 'if (this.#keptBytes >= 0) {',
       name: 'STREAM_OVERFLOW',
     },
@@ -208,7 +208,7 @@ export const calls = [
       says: 'a cancelled call closes its span',
       keeps: 'Processing hooks end once on every path, also when the cancel comes while a guard still waits.',
       file: 'src/transport/uds.answer.ts',
-      from: '    this.#stream?.stop();\n    this.reply.end();',
+      from: 'UNSEEN_HANDLER_MS).unref();\n    this.reply.end();',
       to: '    this.#stream?.stop();',
     },
   ]),

@@ -1,5 +1,6 @@
 import { around } from './around.mjs';
 import { bounds } from './bounds.mjs';
+import { callMemory } from './call-memory.mjs';
 import { calls } from './calls.mjs';
 import { cli } from './cli.mjs';
 import { dialects } from './dialects.mjs';
@@ -26,6 +27,7 @@ export const mutants = [
   ...protocol,
   ...net,
   ...bounds,
+  ...callMemory,
   ...calls,
   ...letter,
   ...promises,

@@ -159,8 +159,8 @@ export const protocol = [
       says: 'events need credit',
       keeps: 'Events have a bound of their own, which the server tells in its hello.',
       file: 'src/protocol/incoming-calls.ts',
-      from: 'this.areLimitsTold && this.#eventsTaken >= maxEvents',
-      to: 'this.areLimitsTold && this.#eventsTaken < 0',
+      from: 'this.areLimitsTold && this.#events.isSpent',
+      to: '!this.areLimitsTold && this.#events.isSpent',
     },
     {
       says: 'credit of a stream comes back as it is read',

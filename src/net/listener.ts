@@ -21,8 +21,8 @@ export interface ListenerSettings extends EndpointSettings {
   readonly endpoints: readonly EndpointPlace[];
   /** How long a closing server waits for the first word of who has connected. */
   readonly silentDrainMs: number;
-  /** What all connections together may hold. */
-  readonly maxTotalBufferedBytes: number;
+  /** What all connections together may hold; undefined: as much as the heap has room for. */
+  readonly maxTotalBufferedBytes: number | undefined;
 }
 
 /** Who runs the calls that come in. */

@@ -5,7 +5,7 @@ import type { UdsError } from '../protocol/errors.js';
 import type { IncomingCalls } from '../protocol/incoming-calls.js';
 import type { CallStarter } from './call-starter.js';
 import { slowReader, standstill } from './connection-errors.js';
-import { FREE_BYTES, type MemoryBudget, MemoryShare } from './memory-budget.js';
+import { LITTLE_BYTES, type MemoryBudget, MemoryShare } from './memory-budget.js';
 import { type Readers, ReadTurn } from './read-turn.js';
 import type { Speech } from './speech.js';
 
@@ -22,6 +22,10 @@ export interface SharedReading {
   readonly memory: MemoryBudget;
   readonly readers: Readers;
 }
+
+/** What is looked at of a dialect, and of a connection whose dialect is not known yet. */
+type Spoken = Pick<Dialect, 'hasHello' | 'unfinishedBytes' | 'unfinishedCost'>;
+const NOTHING_YET: Spoken = { hasHello: true, unfinishedBytes: 0, unfinishedCost: 0 };
 
 /** The connection of a gate: what it looks at to say whether more may be read, and what it tells. */
 export interface ReadGateOwner {
@@ -60,7 +64,12 @@ export class ReadGate {
       owner.rested();
     };
     this.#share = new MemoryShare(shared.memory, goOn);
+    owner.calls.mayKeep = () => {
+      this.#share.use(this.#usedBytes);
+      return !this.#share.isHoarding;
+    };
     this.#turn = new ReadTurn(socket, shared.readers, {
+      maxPieceBytes: () => shared.memory.pieceBytes,
       read: (piece) => {
         owner.read(piece);
         return !this.#isClosed;
@@ -71,8 +80,15 @@ export class ReadGate {
 
   /** Reads what there is time for, the rest in the next turn. What has no envelope is a call as it came, and never cut. */
   read(chunk: Buffer): void {
-    if (this.owner.speech.isBare) this.owner.read(chunk);
-    else this.#turn.read(chunk);
+    const { speech } = this.owner;
+    if (speech.dialect !== undefined || !this.#mustWait()) this.#turn.read(chunk, speech.isBare);
+    else this.#putBack(chunk);
+  }
+
+  /** One who comes while there is no room waits with the first word. */
+  #putBack(chunk: Buffer): void {
+    this.socket.pause();
+    this.socket.unshift(chunk);
   }
 
   /** Something was written, or a chunk was read. */
@@ -87,14 +103,16 @@ export class ReadGate {
     const mustWait = this.#mustWait(dialect);
     if (dialect.mayStopReading) this.#refuseToWait();
     if (mustWait) this.socket.pause();
+    else if (this.socket.isPaused()) this.socket.resume();
   }
 
   /** A call has ended, or another connection holds less. */
   widen(): void {
     if (this.#isClosed) this.#countWhatRuns();
-    const { dialect } = this.owner.speech;
-    if (this.#isClosed || dialect === undefined || !(this.socket.isPaused() || this.#share.isCounted)) return;
-    if (!this.#mustWait(dialect) && this.socket.isPaused()) this.socket.resume();
+    if (this.#isClosed) return;
+    const { hasRoom, heldBytes } = this.owner.calls;
+    if (hasRoom && !this.socket.isPaused() && !this.#share.isStale(heldBytes)) return;
+    if (!this.#mustWait(this.owner.speech.dialect) && this.socket.isPaused()) this.socket.resume();
   }
 
   /** All that waited to be written has left. */
@@ -114,19 +132,21 @@ export class ReadGate {
   /** What a peer asked for runs on when it has left, and what it did not read stays until its socket is closed. */
   #countWhatRuns(): void {
     const unreadBytes = this.socket.closed ? 0 : this.socket.writableLength;
-    this.#share.hold(0, this.owner.calls.heldBytes + unreadBytes);
+    this.#share.hold(0, 0, this.owner.calls.heldBytes + unreadBytes);
     this.shared.memory.leave(this.#share);
   }
 
   /** A peer that was told the limits keeps them; any other is held back here, also while calls wait for their turn. */
-  #mustWait({ hasHello, unfinishedBytes }: Dialect): boolean {
+  #mustWait({ hasHello, unfinishedBytes, unfinishedCost }: Spoken = NOTHING_YET): boolean {
     const { calls, starter } = this.owner;
     const isHeldBack = !hasHello && (calls.isFull || starter.isHolding);
-    const usedBytes = calls.heldBytes + this.socket.writableLength;
-    const hasMemory = this.#share.hold(isHeldBack ? 0 : unfinishedBytes, usedBytes);
+    const share = this.#share;
+    let hasMemory = share.hold(isHeldBack ? 0 : unfinishedBytes, unfinishedCost, this.#usedBytes);
     // Where all that it holds waits for its credit nothing would ever end: that is read, and what asks for more is refused.
-    calls.hasRoom = !(this.#share.isHoarding && calls.waitForCredit);
-    const waitsForMemory = !hasMemory && (this.#share.wantsFrame || calls.hasRoom);
+    const isStuck = (share.isHoarding || share.isQueuing) && calls.waitForCredit;
+    if (isStuck && share.isQueuing) hasMemory = share.hold(unfinishedBytes, 0, this.#usedBytes);
+    calls.hasRoom = !isStuck && !share.isUnpromised;
+    const waitsForMemory = !hasMemory && (share.wantsFrame || !isStuck);
     return this.#turn.isOver || this.#isBacklogged || waitsForMemory || isHeldBack;
   }
 
@@ -137,9 +157,9 @@ export class ReadGate {
     const limitBytes = maxBufferedBytes + maxFrameBytes;
     if (waitingBytes > limitBytes)
       this.owner.tooSlow(slowReader(limitBytes, 'options maxBufferedBytes and maxFrameBytes together'));
-    else if (waitingBytes > FREE_BYTES && this.#share.isHoarding)
+    else if (waitingBytes > Math.max(LITTLE_BYTES, this.shared.memory.freeBytes))
       this.owner.tooSlow(
-        slowReader(FREE_BYTES, 'and as little is free for it, option maxTotalBufferedBytes'),
+        slowReader(LITTLE_BYTES, 'and as little is free for it, option maxTotalBufferedBytes'),
       );
   }
 
@@ -156,6 +176,11 @@ export class ReadGate {
   #unwatch(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** What its calls hold, and what waits to be written. */
+  get #usedBytes(): number {
+    return this.owner.calls.heldBytes + this.socket.writableLength;
   }
 
   /** What has left of all that was ever written. Node tells of whole writes alone, which may be as long as all that waited. */

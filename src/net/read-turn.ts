@@ -1,20 +1,19 @@
 import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 
-/**
- * How long the reading of one connection may keep the event loop from the others, or from whoever may come. What handlers do
- * behind an `await` is not in it: it takes about three times as long again.
- */
-const TURN_MS = 0.2;
-const LONE_TURN_MS = 2;
+/** How long the reading of one connection, and what runs for it at once, may keep the event loop from whoever may come. */
+const TURN_MS = 0.8;
+const LONE_TURN_MS = 8;
 /** Who has read alone for so long has the longer turns: each change of turns costs a look at all sockets. */
 const ALONE_AFTER_MS = 100;
 /** What one read of Node brings at most; where it is as much, libuv reads the same socket again, up to 32 times in one turn. */
 const FULL_READ_BYTES = 65_536;
-/** No shorter ones are cut, and so little says nothing of what more would cost. */
-const MIN_PIECE_BYTES = 1024;
-/** What a connection is taken to cost before anything is known of it: short calls, some microseconds each. */
-const FIRST_MS_PER_BYTE = 1 / 16_384;
+/** No shorter ones are cut: one call, or a part of it. */
+const MIN_PIECE_BYTES = 32;
+/** What so little costs is not looked at. */
+const UNMEASURED_BYTES = 128;
+/** What a connection is taken to cost before anything is known of it: a handler may compute. Some calls tell. */
+const FIRST_MS_PER_BYTE = TURN_MS / 256;
 
 /** Who reads, of all connections of one server. */
 export class Readers {
@@ -32,6 +31,8 @@ export class Readers {
 }
 
 export interface ReadTurnOwner {
+  /** How much may be read in one go, whatever time there is. */
+  maxPieceBytes(): number;
   /** Takes one piece; gives whether it takes more. */
   read(piece: Buffer): boolean;
   /** The next turn has come. */
@@ -42,16 +43,25 @@ export interface ReadTurnOwner {
  * One connection's share of a turn of the event loop. Who sends more than can be worked off in a moment is read on in the next
  * turn, behind what others have sent meanwhile; what was not read goes back into the socket.
  *
- *   chunk -> [ piece | piece | rest ... ]   each piece is read in one go; the rest waits for the next turn
+ *   chunk -> [ piece | rest ... ]   the piece is read in one go; the rest waits for the next turn
  *
- * A piece is as long as what can be read in the time of a turn, by what the pieces before it took: some dozens of calls, or
- * the whole of a chunk of a long payload.
+ * A piece is as long as what can be worked off in the time of a turn, by what the pieces before it took, with all that their
+ * handlers did before they waited for something: some dozens of calls, one of a handler that computes, or the whole of a chunk of
+ * a long payload. So the clock is read once more when everything has run that could: handlers are behind promises.
+ *
+ *   read piece | handlers ... | measure
  */
 export class ReadTurn {
   #msPerByte = FIRST_MS_PER_BYTE;
   /** Of this turn, also by the reads before this one that filled their buffers. */
   #spentMs = 0;
+  #turnMs = TURN_MS;
   #isOver = false;
+  /** Whether what is read is going to be measured, what that is so far, and since when. */
+  #isOpen = false;
+  #openBytes = 0;
+  #beganMs = 0;
+  #mayBeMore = false;
 
   constructor(
     private readonly socket: Socket,
@@ -64,34 +74,47 @@ export class ReadTurn {
     return this.#isOver;
   }
 
-  /** Reads a chunk, as far as there is time and whoever reads does not pause the socket. */
-  read(chunk: Buffer): void {
-    let beganMs = performance.now();
-    const turnMs = this.readers.turnMsOf(this, beganMs);
-    let at = 0;
-    do {
-      const pieceBytes = Math.max(MIN_PIECE_BYTES, (turnMs - this.#spentMs) / this.#msPerByte);
-      const piece = chunk.subarray(at, at + pieceBytes);
-      if (!this.owner.read(piece)) return;
-      at += piece.length;
-      const nowMs = performance.now();
-      this.#took(nowMs - beganMs, piece.length);
-      beganMs = nowMs;
-    } while (at < chunk.length && this.#spentMs < turnMs && !this.socket.isPaused());
-    const mayBeMore = chunk.length >= FULL_READ_BYTES;
-    if (at < chunk.length || (mayBeMore && this.#spentMs >= turnMs)) this.#wait(chunk.subarray(at));
-    else if (!mayBeMore) this.#spentMs = 0;
+  /** Reads a chunk, as far as there is time. @param isWhole whether it is never cut. */
+  read(chunk: Buffer, isWhole: boolean): void {
+    this.#begin(chunk.length);
+    const length = isWhole ? chunk.length : Math.min(chunk.length, this.#pieceBytes);
+    const goesOn = this.owner.read(length === chunk.length ? chunk : chunk.subarray(0, length));
+    if (this.#isOpen) this.#openBytes += length;
+    if (goesOn && length < chunk.length) this.#wait(chunk.subarray(length));
   }
 
-  #took(tookMs: number, bytes: number): void {
-    this.#spentMs += tookMs;
-    if (bytes >= MIN_PIECE_BYTES) this.#msPerByte = (this.#msPerByte + tookMs / bytes) / 2;
+  get #pieceBytes(): number {
+    const byTime = (this.#turnMs - this.#spentMs) / this.#msPerByte - this.#openBytes;
+    return Math.max(MIN_PIECE_BYTES, Math.min(byTime, this.owner.maxPieceBytes()));
   }
 
-  #wait(rest: Buffer): void {
+  #begin(bytes: number): void {
+    if (bytes >= FULL_READ_BYTES) this.#mayBeMore = true;
+    if (this.#isOpen) return;
+    this.#beganMs = performance.now();
+    this.#turnMs = this.readers.turnMsOf(this, this.#beganMs);
+    if (bytes <= UNMEASURED_BYTES) return;
+    this.#isOpen = true;
+    // A tick begins once no promise is left to go on.
+    queueMicrotask(this.#measureSoon);
+  }
+
+  readonly #measureSoon = (): void => process.nextTick(this.#measure);
+
+  readonly #measure = (): void => {
+    const tookMs = performance.now() - this.#beganMs;
+    this.#msPerByte = (this.#msPerByte + tookMs / this.#openBytes) / 2;
+    this.#isOpen = false;
+    this.#openBytes = 0;
+    this.#spentMs = this.#mayBeMore ? this.#spentMs + tookMs : 0;
+    this.#mayBeMore = false;
+    if (this.#spentMs >= this.#turnMs && !this.#isOver) this.#wait();
+  };
+
+  #wait(rest?: Buffer): void {
     this.#isOver = true;
     this.socket.pause();
-    if (rest.length > 0) this.socket.unshift(rest);
+    if (rest !== undefined) this.socket.unshift(rest);
     setImmediate(() => {
       this.#isOver = false;
       this.#spentMs = 0;

@@ -1,4 +1,6 @@
 import { errorOf, UdsError } from './errors.js';
+import type { Message } from './message.js';
+import type { SessionSettings } from './session-owner.js';
 
 export const tooManyInFlight = (maxInFlight: number): UdsError =>
   errorOf(
@@ -33,11 +35,17 @@ export const idInUse = (id: number): UdsError =>
     `The peer used an id${id === 0 ? '' : ` (${id})`} for a second request while the first is in flight.`,
   );
 
-export const metadataTooLarge = (bytes: number, maxMetadataBytes: number): UdsError =>
-  errorOf(
-    'METADATA_TOO_LARGE',
-    `The metadata has ${bytes} bytes; the limit is ${maxMetadataBytes} (option maxMetadataBytes).`,
-  );
+/** Why a call is refused for its metadata, if it is. */
+export const metadataRefusal = (
+  { metadataBytes }: Message,
+  { maxMetadataBytes }: SessionSettings,
+): UdsError | undefined =>
+  metadataBytes <= maxMetadataBytes
+    ? undefined
+    : errorOf(
+        'METADATA_TOO_LARGE',
+        `The metadata has ${metadataBytes} bytes; the limit is ${maxMetadataBytes} (option maxMetadataBytes).`,
+      );
 
 /** What the caller is told where its answer can't be written. */
 export function unwritable(error: unknown): UdsError {

@@ -3,6 +3,18 @@ import { MAX_U32 } from './frame.js';
 import { Message } from './message.js';
 import type { Metadata } from './payload-codec.js';
 
+/**
+ * What a call takes in memory while it runs, beside what came for it: its objects, Nest's and their promises. Measured with an
+ * empty payload and a handler that waits for a timer, on Node 20: 2.8 KiB a request, 4.6 an event.
+ */
+export const REQUEST_COST_BYTES = 3 * 1024;
+export const EVENT_COST_BYTES = 5 * 1024;
+/**
+ * So many times its JSON is what an object or an array counts as. Small numbers take 4 times as much, empty objects and arrays 13
+ * to 30 times, and what people send is mostly text, which takes about as much as it is long.
+ */
+export const JSON_FACTOR = 8;
+
 /** What a caller asks for; the id is given when it is written. */
 export interface CallRequest {
   readonly pattern: string;
@@ -52,8 +64,8 @@ export class IncomingCall {
   readonly payload: unknown;
   readonly isEnveloped: boolean;
   readonly deadlineMs: number;
-  /** What it took on the wire. */
-  readonly wireBytes: number;
+  /** What it counts as in memory while it runs, with what a stream keeps for its reader. */
+  heldBytes: number;
   isOver = false;
   isAnswered = false;
   /** How much of the application is at work for it, the end of the call or not: its deserializer, its handler, a stream. */
@@ -77,13 +89,18 @@ export class IncomingCall {
     this.isEnveloped = message.isEnveloped;
     this.deadlineMs = message.timeoutMs === 0 ? Infinity : nowMs + message.timeoutMs;
     this.creditBytes = message.credit;
-    this.wireBytes = message.wireBytes;
+    const cost = id === 0 ? EVENT_COST_BYTES : REQUEST_COST_BYTES;
+    this.heldBytes = cost + message.wireBytes * (isBuilt(message.payload) ? JSON_FACTOR : 1);
   }
 
   get isEvent(): boolean {
     return this.id === 0;
   }
 }
+
+/** Whether a payload is a value that JSON was made into: it takes more than it came in. */
+const isBuilt = (payload: unknown): boolean =>
+  typeof payload === 'object' && payload !== null && !(payload instanceof Uint8Array);
 
 /** The id that follows another: one more, from 2^32-1 on to 1, past those in use. */
 export function idAfter(id: number, inUse: { has(id: number): boolean }): number {

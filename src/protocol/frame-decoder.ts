@@ -50,6 +50,11 @@ export class FrameDecoder {
     return this.#headerFilled === 0 ? 0 : HEADER_BYTES + this.#announcedBytes;
   }
 
+  /** Of the same frame, once its header is there. */
+  get unfinishedFlags(): number {
+    return this.#header.readUInt8(HEADER_BYTES - 1);
+  }
+
   /** Hands over a chunk. The decoder reads it until `next` gives undefined, and keeps its end until the next one where a frame is cut. */
   push(chunk: Buffer): void {
     this.#chunk = chunk;

@@ -2,7 +2,7 @@ import { answerOf, idAfter, IncomingCall } from './call.js';
 import { CallTable } from './call-table.js';
 import {
   idInUse,
-  metadataTooLarge,
+  metadataRefusal,
   noRoomLeft,
   tooManyAbandoned,
   tooManyEvents,
@@ -10,6 +10,7 @@ import {
   unwritable,
 } from './call-errors.js';
 import { errorOf, type UdsError } from './errors.js';
+import { EventWindow } from './event-window.js';
 import { FrameType, MAX_U32 } from './frame.js';
 import { Message } from './message.js';
 import type { SessionOwner, SessionSettings, SessionSink } from './session-owner.js';
@@ -32,19 +33,19 @@ export class IncomingCalls {
   lastTakenId = 0;
   /** Requests answered and events run to their end. */
   served = 0;
-  /** Of the calls under way and of those that are over while somebody works for them, on the wire. */
+  /** What the calls under way count as, and those that are over while somebody works for them. */
   heldBytes = 0;
   /** Whether there is memory for more requests; else they are refused. */
   hasRoom = true;
+  /** Whether there is memory for what a stream wants to keep; whoever looks after memory sets it. */
+  mayKeep: () => boolean = () => true;
   /** Whether the peer was told the limits; one that was not is held back by reading no more, and refused nothing. */
   areLimitsTold = true;
 
   readonly #calls = new CallTable<IncomingCall>();
   /** The same by the ids that the peer chose, in a dialect where it does. */
   readonly #byPeerId = new Map<unknown, IncomingCall>();
-  /** Events taken whose credit was not given back yet, and how many of those have ended. */
-  #eventsTaken = 0;
-  #eventsEnded = 0;
+  readonly #events: EventWindow;
   /** Requests that are over while somebody works for them: a cancel or a deadline stops only who looks at it. */
   #abandoned = 0;
   #isClosed = false;
@@ -53,14 +54,16 @@ export class IncomingCalls {
     private readonly settings: SessionSettings,
     private readonly sink: SessionSink,
     private readonly owner: SessionOwner,
-  ) {}
+  ) {
+    this.#events = new EventWindow(settings.maxEvents);
+  }
 
   get size(): number {
     return this.#calls.size;
   }
 
   get eventsRunning(): number {
-    return this.#eventsTaken - this.#eventsEnded;
+    return this.#events.running;
   }
 
   /** Whether as much runs as the limits allow. */
@@ -93,7 +96,7 @@ export class IncomingCalls {
       return;
     }
     this.#calls.add(call);
-    this.heldBytes += call.wireBytes;
+    this.heldBytes += call.heldBytes;
     if (call.peerId != null) this.#byPeerId.set(call.peerId, call);
     if (call.deadlineMs < this.nextDeadlineMs) this.nextDeadlineMs = call.deadlineMs;
     this.owner.called(call);
@@ -102,11 +105,11 @@ export class IncomingCalls {
   /** @throws ProtocolError TOO_MANY_EVENTS */
   receiveEvent(message: Message, nowMs: number): void {
     const { maxEvents } = this.settings;
-    if (this.areLimitsTold && this.#eventsTaken >= maxEvents) throw tooManyEvents(maxEvents);
-    this.#eventsTaken += 1;
+    if (this.areLimitsTold && this.#events.isSpent) throw tooManyEvents(maxEvents);
+    this.#events.take();
     const call = new IncomingCall(0, message, nowMs);
-    const refusal = message.fault ?? this.#metadataRefusal(message);
-    this.heldBytes += call.wireBytes;
+    const refusal = message.fault ?? metadataRefusal(message, this.settings);
+    this.heldBytes += call.heldBytes;
     if (refusal === undefined) {
       this.owner.called(call);
     } else {
@@ -186,17 +189,23 @@ export class IncomingCalls {
     call.workers -= 1;
     if (call.workers > 0 || !call.isOver || call.isEvent) return;
     this.#abandoned -= 1;
-    this.heldBytes -= call.wireBytes;
+    this.heldBytes -= call.heldBytes;
     this.owner.freed();
+  }
+
+  /** What a stream keeps for its reader, or less than nothing of it any more, while its call is not over. */
+  keep(call: IncomingCall, bytes: number): void {
+    call.heldBytes += bytes;
+    this.heldBytes += bytes;
   }
 
   /** An event ended. */
   finish(event: IncomingCall): void {
     if (event.isOver) return;
     event.isOver = true;
-    this.heldBytes -= event.wireBytes;
+    this.heldBytes -= event.heldBytes;
     this.served += 1;
-    this.#eventsEnded += 1;
+    this.#events.end();
     this.#returnEventCreditIfDue();
     this.owner.freed();
   }
@@ -238,13 +247,7 @@ export class IncomingCalls {
       return tooManyAbandoned(maxInFlight, ABANDONED_FACTOR);
     }
     if (!this.hasRoom) return noRoomLeft();
-    return message.fault ?? this.#metadataRefusal(message);
-  }
-
-  #metadataRefusal(message: Message): UdsError | undefined {
-    const { maxMetadataBytes } = this.settings;
-    if (message.metadataBytes <= maxMetadataBytes) return undefined;
-    return metadataTooLarge(message.metadataBytes, maxMetadataBytes);
+    return message.fault ?? metadataRefusal(message, this.settings);
   }
 
   #answerLast(type: number, call: IncomingCall, value: unknown, isEnveloped: boolean): UdsError | undefined {
@@ -268,15 +271,11 @@ export class IncomingCalls {
     this.sink.write(message);
   }
 
-  /** Credit goes back a quarter of the window at a time, or at once where the peer has none left. */
   #returnEventCreditIfDue(): void {
-    const { maxEvents } = this.settings;
-    const isDue = this.#eventsEnded * 4 >= maxEvents || this.#eventsTaken >= maxEvents;
-    if (!isDue || this.#eventsEnded === 0 || this.#isClosed) return;
+    const credit = this.#isClosed ? 0 : this.#events.giveBack();
+    if (credit === 0) return;
     const message = new Message(FrameType.CREDIT, 0);
-    message.credit = this.#eventsEnded;
-    this.#eventsTaken = this.eventsRunning;
-    this.#eventsEnded = 0;
+    message.credit = credit;
     this.sink.write(message);
   }
 
@@ -291,7 +290,7 @@ export class IncomingCalls {
     call.isOver = true;
     this.#calls.delete(call.id);
     if (call.workers > 0) this.#abandoned += 1;
-    else this.heldBytes -= call.wireBytes;
+    else this.heldBytes -= call.heldBytes;
     if (call.peerId !== undefined) this.#byPeerId.delete(call.peerId);
     return true;
   }

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import Queue from 'yocto-queue';
-import { errorOf } from '../protocol/errors.js';
+import { errorOf, type UdsError } from '../protocol/errors.js';
 import { EncodedPayload } from '../protocol/payload-codec.js';
 import { isAbort } from './uds.errors.js';
 import { discard, isStreamed, iteratorOf, type Streamed, type ValueIterator } from './uds.iterable.js';
@@ -13,6 +13,12 @@ const KEPT_VALUE_BYTES = 64;
 const VALUES_A_TURN = 64;
 
 type Part = EncodedPayload | Streamed;
+
+const overflow = (limit: string): UdsError =>
+  errorOf(
+    'STREAM_OVERFLOW',
+    `The handler's Observable is further ahead of its reader than ${limit}; an async generator would have been paused.`,
+  );
 
 const costOf = (part: Part): number => KEPT_VALUE_BYTES + (EncodedPayload.is(part) ? part.byteLength : 0);
 
@@ -88,17 +94,13 @@ export class AnswerStream {
     const { maxStreamBufferBytes } = this.reply.settings;
     this.#parts.enqueue(part);
     this.#keptBytes += costOf(part);
-    if (this.#keptBytes <= maxStreamBufferBytes) {
-      if (!this.#isPumping) void this.#pump();
-      return;
-    }
+    this.reply.keep(costOf(part));
     // Refusing stops this stream, with all that it keeps.
-    this.reply.refuse(
-      errorOf(
-        'STREAM_OVERFLOW',
-        `The handler's Observable is more than ${maxStreamBufferBytes} bytes ahead of its reader (option maxStreamBufferBytes); an async generator would have been paused.`,
-      ),
-    );
+    if (this.#keptBytes > maxStreamBufferBytes)
+      this.reply.refuse(overflow(`${maxStreamBufferBytes} bytes (option maxStreamBufferBytes)`));
+    else if (EncodedPayload.is(part) && !this.reply.mayKeep())
+      this.reply.refuse(overflow('there is room for (option maxTotalBufferedBytes)'));
+    else if (!this.#isPumping) void this.#pump();
   }
 
   async #pump(): Promise<void> {
@@ -116,6 +118,8 @@ export class AnswerStream {
       } else {
         await this.#pull(part);
       }
+      // What a call holds that is over is let go of together.
+      if (!this.reply.isOver()) this.reply.keep(-costOf(part));
     }
     this.#isPumping = false;
     this.reply.endWork();

@@ -6,6 +6,12 @@ import type { Reply } from './uds.reply.js';
 const NOTHING_HELD = Symbol('nothing held');
 
 /**
+ * How long a handler is taken to run on whose Observable was unsubscribed from before it gave a value: under an interceptor the
+ * handler is behind it, and nobody tells when it ends. As long as a call waits by default.
+ */
+const UNSEEN_HANDLER_MS = 30_000;
+
+/**
  * Turns what a handler gave (a value, an Observable, an iterable) into the answers of its call.
  */
 export class Answer {
@@ -22,6 +28,8 @@ export class Answer {
    */
   #nestQueueLength = 0;
   #isDraining = false;
+  /** Whether a handler may still be at work behind the Observable. */
+  #mayWork = false;
 
   constructor(private readonly reply: Reply) {}
 
@@ -50,6 +58,7 @@ export class Answer {
       this.reply.settings.mapError(error);
     }
     this.#stream?.stop();
+    if (this.#mayWork) setTimeout(() => this.#endWork(), UNSEEN_HANDLER_MS).unref();
     this.reply.end();
   }
 
@@ -74,15 +83,30 @@ export class Answer {
     this.#stream = stream;
     // One that gives all its values at once can't be unsubscribed from before it is through: it is asked to stop.
     const wanted = source.pipe(takeWhile(() => !this.reply.isOver()));
+    this.#mayWork = true;
+    this.reply.beginWork();
     this.#subscription = wanted.subscribe({
-      next: (value) => this.#emitted(stream, value),
+      next: (value) => {
+        this.#endWork();
+        this.#emitted(stream, value);
+      },
       error: (error: unknown) => {
+        this.#endWork();
         this.#release(stream);
         stream.finish(() => this.reply.fail(error));
       },
-      complete: () => this.#completed(stream),
+      complete: () => {
+        this.#endWork();
+        this.#completed(stream);
+      },
     });
     if (this.reply.isOver()) this.stop();
+  }
+
+  #endWork(): void {
+    if (!this.#mayWork) return;
+    this.#mayWork = false;
+    this.reply.endWork();
   }
 
   #emitted(stream: AnswerStream, value: unknown): void {

@@ -65,7 +65,7 @@ export interface UdsServerSettings extends UdsSharedOptions {
   readonly maxEvents?: number;
   /** The longest metadata of one call, as JSON. Default: 8,192 bytes; from 0 to 65,535. */
   readonly maxMetadataBytes?: number;
-  /** What all connections together may hold: long frames that come, calls under way, answers that wait. Who would take more is not read until there is room. Default: 268,435,456 bytes; from 1,048,576 to 68,719,476,736. */
+  /** What all connections together may hold: long frames that come, calls under way, answers that wait; unless it is given a quarter of the heap that Node may have. Who would take more is not read until there is room. Default: as the system has it; from 1,048,576 to 68,719,476,736. */
   readonly maxTotalBufferedBytes?: number;
   /** What an Observable may be ahead of its reader before its call fails with STREAM_OVERFLOW. Default: 1,048,576 bytes; from 1,024 to 1,073,741,824. */
   readonly maxStreamBufferBytes?: number;

@@ -43,6 +43,16 @@ export class Reply {
     this.calls.endWork(this.call);
   }
 
+  /** So many bytes are kept for the call's reader from now on, or no longer where they are negative. */
+  keep(bytes: number): void {
+    this.calls.keep(this.call, bytes);
+  }
+
+  /** Whether there is memory for what is kept. */
+  mayKeep(): boolean {
+    return this.calls.mayKeep();
+  }
+
   /** A method, since the answer changes while a stream is awaited. */
   isOver(): boolean {
     return this.call.isOver;

@@ -90,11 +90,11 @@ export const SERVER_OPTION_ROWS = [
   {
     name: 'maxTotalBufferedBytes',
     side: 'server',
-    default: 256 * 1024 ** 2,
+    default: undefined,
     unit: 'bytes',
     min: 1024 ** 2,
     max: 64 * GIB,
-    says: 'What all connections together may hold: long frames that come, calls under way, answers that wait. Who would take more is not read until there is room.',
+    says: 'What all connections together may hold: long frames that come, calls under way, answers that wait; unless it is given a quarter of the heap that Node may have. Who would take more is not read until there is room.',
   },
   {
     name: 'maxStreamBufferBytes',

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller } from '@nestjs/common';
+import { type CallHandler, Controller, type NestInterceptor, UseInterceptors } from '@nestjs/common';
 import { Ctx, type Deserializer, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { Buffer } from 'node:buffer';
+import { NEVER, type Observable, startWith } from 'rxjs';
 import { UdsContext } from '../../src/index.js';
 import { serve } from '../support/nest.js';
 import { rawCall, rawFrame } from '../support/raw-frames.js';
-import { RawPeer } from '../support/raw-peer.js';
+import { beKnownAsCheap, RawPeer } from '../support/raw-peer.js';
 import { TextPeer } from '../support/text-peer.js';
 import { Gate, heldBack, turns, until } from '../support/wait.js';
 import { TYPE } from '../support/wire-tap.js';
@@ -23,6 +24,12 @@ beforeEach(() => {
   [begun, running] = [0, 0];
 });
 
+class PassOn implements NestInterceptor {
+  intercept(_context: unknown, next: CallHandler): Observable<unknown> {
+    return next.handle();
+  }
+}
+
 @Controller()
 class Work {
   /** Looks at no signal. */
@@ -38,6 +45,19 @@ class Work {
   @MessagePattern('streamed')
   async *streamed(data: unknown): AsyncGenerator {
     yield await this.gated(data);
+  }
+
+  /** Nest calls it behind an Observable. */
+  @UseInterceptors(PassOn)
+  @MessagePattern('intercepted')
+  async intercepted(data: unknown): Promise<unknown> {
+    return await this.gated(data);
+  }
+
+  @UseInterceptors(PassOn)
+  @MessagePattern('endless')
+  endless(data: unknown): Observable<unknown> {
+    return NEVER.pipe(startWith(data));
   }
 
   @MessagePattern('aborts')
@@ -107,6 +127,26 @@ describe('requests that are over while their handlers run on', () => {
     await peer.frame(TYPE.RESPONSE, 9001);
   });
 
+  it('have it under an interceptor, which hides the handlers', async () => {
+    const { path } = await serve([Work], { maxInFlight: LIMIT });
+    const peer = await RawPeer.greeted(path);
+    await abandon(peer, 'intercepted', 0);
+    expect(running).toBe(FACTOR * LIMIT);
+    expect(await ask(peer, 9000)).toMatch(/^TOO_MANY_REQUESTS: The handlers of 64/);
+    gate.open();
+  });
+
+  it('have none under an interceptor where they have given an answer', async () => {
+    const { path, log } = await serve([Work], { maxInFlight: LIMIT });
+    const peer = await RawPeer.greeted(path);
+    for (const id of idsFrom(1, 2 * FACTOR * LIMIT)) {
+      peer.send(request(id, 'endless'));
+      await peer.frame(TYPE.NEXT, id);
+      peer.send(cancel(id));
+    }
+    expect(log.troubles).toEqual([]);
+  });
+
   it('have it through a deserializer that takes its time', async () => {
     const deserializer: Deserializer<never, Promise<never>> = {
       async deserialize(packet: never): Promise<never> {
@@ -137,6 +177,7 @@ describe('requests that are over while their handlers run on', () => {
   it('are no reason to refuse who cancels all that it may have in flight and asks for as much again', async () => {
     const { path, log } = await serve([Work], { maxInFlight: LIMIT });
     const peer = await RawPeer.greeted(path);
+    await beKnownAsCheap(peer);
     const [first, second] = [idsFrom(1, LIMIT), idsFrom(1 + LIMIT, LIMIT)];
     peer.send(...first.map((id) => request(id, 'aborts')));
     await until(() => begun === LIMIT, 'all of them run');

@@ -209,8 +209,8 @@ describe('one connection that has much under way', () => {
 describe('one connection that holds all it may', () => {
   it('by streams that wait for its credit, is read on for that', async () => {
     const { path, log } = await serving();
-    const client = clientOf(path, { streamCreditBytes: 100 * KIB });
-    const data = Buffer.alloc(100 * KIB);
+    const client = clientOf(path, { streamCreditBytes: 90 * KIB });
+    const data = Buffer.alloc(90 * KIB);
     const lengths = async (): Promise<number> => {
       let count = 0;
       for await (const value of client.stream<Uint8Array>('stream', data))
@@ -227,7 +227,7 @@ describe('one connection that holds all it may', () => {
     const { path } = await serving();
     const peer = await RawPeer.greeted(path);
     for (let id = 1; id <= 8; id += 1)
-      peer.send(rawCall({ id, pattern: 'stream', kind: 3, payload: Buffer.alloc(100 * KIB), credit: 1 }));
+      peer.send(rawCall({ id, pattern: 'stream', kind: 3, payload: Buffer.alloc(90 * KIB), credit: 1 }));
     await until(() => begun > 5, 'it holds more than it may');
     await turns();
     const ranBefore = begun;

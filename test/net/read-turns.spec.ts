@@ -3,7 +3,7 @@ import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import type { Socket } from 'node:net';
 import { lastValueFrom } from 'rxjs';
-import { clientOf, type Served, serve } from '../support/nest.js';
+import { clientOf, type Served, serve, socketPath } from '../support/nest.js';
 import { rawCall } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { packetOf, TextPeer } from '../support/text-peer.js';
@@ -11,17 +11,20 @@ import { until } from '../support/wait.js';
 import { TYPE } from '../support/wire-tap.js';
 
 const SPIN_MS = 0.3;
+const COMPUTING_MS = 5;
 const COUNT = 300;
 
 let order: string[] = [];
+let spinMs = SPIN_MS;
 
 beforeEach(() => {
   order = [];
+  spinMs = SPIN_MS;
 });
 
 function spin(who: string): string {
   order.push(who);
-  const endsAtMs = performance.now() + SPIN_MS;
+  const endsAtMs = performance.now() + spinMs;
   while (performance.now() < endsAtMs);
   return who;
 }
@@ -40,11 +43,15 @@ class Busy {
 }
 
 /** A server, and its ends of the connections in the order in which they came. */
-async function serving(): Promise<Served & { sockets: Socket[] }> {
-  const served = await serve([Busy], { closeTimeoutMs: 30_000 });
+async function serving(): Promise<Served & { sockets: Socket[]; rawPath: string }> {
+  const [path, rawPath] = [socketPath(), socketPath()];
+  const served = await serve([Busy], {
+    closeTimeoutMs: 30_000,
+    endpoints: [{ path }, { path: rawPath, dialects: ['raw'], pattern: 'spin' }],
+  });
   const sockets: Socket[] = [];
   served.server.on('connection', (socket: Socket) => sockets.push(socket));
-  return { ...served, sockets };
+  return { ...served, sockets, rawPath };
 }
 
 type Peer = RawPeer | TextPeer;
@@ -76,6 +83,37 @@ describe('one who sends much in one go', () => {
     expect(order[0]).toBe('flood');
     expect(order.indexOf('other')).toBeLessThan(COUNT / 2);
     await until(() => order.length === COUNT + 1, 'all of them ran');
+  });
+
+  it.each([
+    ['short calls', 20, (id: number) => frame(id, 'flood')],
+    ['long ones', 20, (id: number) => frame(id, `flood${'.'.repeat(60_000)}`)],
+  ])('lets others have their turn between few %s of a handler that computes', async (_what, count, write) => {
+    spinMs = COMPUTING_MS;
+    const { path } = await serving();
+    const flooder = await RawPeer.greeted(path);
+    const other = await RawPeer.greeted(path);
+    // Until it is known what they cost.
+    flooder.send(...numbers.slice(0, 20).map(write));
+    await until(() => order.length === 20, 'the first ones ran');
+    flooder.send(...numbers.slice(20, 20 + count).map(write));
+    other.send(frame(1, 'other'));
+    await other.frame(TYPE.RESPONSE, 1);
+    expect(order.indexOf('other')).toBeLessThan(20 + 5);
+    await until(() => order.length === 20 + count + 1, 'all of them ran');
+  });
+
+  it('lets others have their turn between chunks of bare bytes whose handler computes', async () => {
+    spinMs = COMPUTING_MS;
+    const { path, rawPath } = await serving();
+    const flooder = await TextPeer.to(rawPath);
+    const other = await RawPeer.greeted(path);
+    flooder.send('.'.repeat(20 * 65_536));
+    await until(() => order.length > 0, 'it floods');
+    other.send(frame(1, 'other'));
+    await other.frame(TYPE.RESPONSE, 1);
+    expect(order.indexOf('other')).toBeLessThan(8);
+    expect(order.length).toBeLessThan(15);
   });
 
   it('lets others have their turn between what is refused', async () => {

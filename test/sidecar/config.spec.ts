@@ -33,7 +33,6 @@ describe('the environment', () => {
         maxEvents: 1024,
         maxMetadataBytes: 8192,
         maxStreamBufferBytes: 1_048_576,
-        maxTotalBufferedBytes: 256 * 1024 ** 2,
         partialFrameTimeoutMs: 30_000,
         silentGraceMs: 1000,
         helloTimeoutMs: 5000,

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterThisTest } from './cleanup.js';
-import { FrameReader, rawHello, type RawFrame } from './raw-frames.js';
+import { FrameReader, rawFrame, rawHello, type RawFrame } from './raw-frames.js';
 import { until } from './wait.js';
 
 /** A client that writes what bytes it likes, and keeps the frames that it is sent. */
@@ -53,5 +53,15 @@ export class RawPeer {
 
   async closed(): Promise<void> {
     await until(() => this.isClosed, 'the connection was closed');
+  }
+}
+
+/** Has a server learn that what a peer sends costs little, so that it reads all of a chunk in one go. */
+export async function beKnownAsCheap(peer: RawPeer): Promise<void> {
+  const PINGS = 100;
+  for (let round = 0; round < 12; round += 1) {
+    const ids = Array.from({ length: PINGS }, (_, at) => 1_000_000 + round * PINGS + at);
+    peer.send(...ids.map((id) => rawFrame({ type: 11, id })));
+    await peer.frame(12, ids.at(-1));
   }
 }

@@ -1,10 +1,12 @@
 import type { Buffer } from 'node:buffer';
+import { JSON_FACTOR } from '../call.js';
 import { errorOf, type UdsError } from '../errors.js';
-import { FrameType } from '../frame.js';
+import { FrameFlag, FrameType } from '../frame.js';
 import { FrameDecoder } from '../frame-decoder.js';
 import { FrameEncoder } from '../frame-encoder.js';
 import { FLOOR_FRAME_BYTES, MAX_HELLO_BYTES } from '../hello.js';
 import { decodeMessage, encodeMessage, Message } from '../message.js';
+import { PayloadKind } from '../payload-codec.js';
 import type { Dialect } from './dialect.js';
 
 /** The first byte of a connection in this dialect: the top of a CLIENT_HELLO's length. */
@@ -28,6 +30,13 @@ export class BinaryDialect implements Dialect {
 
   get unfinishedBytes(): number {
     return this.#decoder.unfinishedBytes;
+  }
+
+  get unfinishedCost(): number {
+    const { unfinishedBytes, unfinishedFlags } = this.#decoder;
+    return (
+      unfinishedBytes * ((unfinishedFlags & FrameFlag.PAYLOAD_KIND) === PayloadKind.JSON ? JSON_FACTOR : 1)
+    );
   }
 
   get pendingBytes(): number {

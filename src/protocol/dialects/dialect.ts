@@ -46,6 +46,8 @@ export interface Dialect {
 
   /** Room that a frame which has begun and not ended takes, or may come to take; 0 between frames. */
   readonly unfinishedBytes: number;
+  /** What the call that it is may count as in memory. */
+  readonly unfinishedCost: number;
 
   readonly pendingBytes: number;
   readonly pendingFrames: number;

@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { JSON_FACTOR } from '../call.js';
 import { errorFromWire, errorOf, isWireError, type UdsError } from '../errors.js';
 import { LineDecoder } from '../line-decoder.js';
 import type { Message } from '../message.js';
@@ -38,6 +39,10 @@ export class NdjsonDialect implements Dialect {
 
   get unfinishedBytes(): number {
     return this.#lines.unfinishedBytes;
+  }
+
+  get unfinishedCost(): number {
+    return this.unfinishedBytes * JSON_FACTOR;
   }
 
   get pendingBytes(): number {

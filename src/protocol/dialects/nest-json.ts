@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { JSON_FACTOR } from '../call.js';
 import { CountedTextDecoder } from '../counted-text-decoder.js';
 import { errorOf, type UdsError, type WireError } from '../errors.js';
 import { FrameType } from '../frame.js';
@@ -30,6 +31,10 @@ export class NestJsonDialect implements Dialect {
 
   get unfinishedBytes(): number {
     return this.#texts.unfinishedBytes;
+  }
+
+  get unfinishedCost(): number {
+    return this.unfinishedBytes * JSON_FACTOR;
   }
 
   get pendingBytes(): number {

@@ -14,6 +14,7 @@ abstract class RawBytes {
   readonly hasPackets = false;
   /** Each chunk is whole. */
   readonly unfinishedBytes = 0;
+  readonly unfinishedCost = 0;
   pendingBytes = 0;
   #chunks: Buffer[] = [];
 

@@ -24,8 +24,11 @@ export interface SocketFileSettings {
 
 /** How often what is found at the name may change under one's eyes: whoever goes on with that is no starter of ours. */
 const MAX_LOOKS = 10;
-/** What link(2) says where the file system has no second names, or none for a socket that was given to another user. */
-const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP'];
+/**
+ * What link(2) says where the file system has no second names, none for a socket that was given to another user, or no room
+ * for one: on tmpfs it takes an inode, which a rename does without.
+ */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSPC', 'EDQUOT'];
 
 /** A file that was published: still there, gone, or another one has its name. */
 export type FileState = 'ours' | 'gone' | 'replaced';
@@ -152,7 +155,7 @@ export class SocketFile {
   }
 }
 
-/** Gives false where something is there. Without second names nothing says so in the same step: a look has to do. */
+/** Gives false where something is there. Without a second name nothing says so in the same step: a look has to do. */
 async function linkOrRename(from: string, path: string): Promise<boolean> {
   try {
     await link(from, path);

@@ -327,7 +327,7 @@ export const ownership = [
       says: 'accepting until nobody has come for a while',
       file: 'src/net/listener.ts',
       from: '    await this.#acceptUntilQuiet();\n',
-      to: '',
+      to: '    if (this.#isCut) await this.#acceptUntilQuiet();\n',
       spec: 'test/faults/takeover.soak.spec.ts',
       row: 'takeover under a loop of fresh clients: 5,000, each HELLO and one echo, client retries switched off',
     },

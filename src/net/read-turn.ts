@@ -62,6 +62,7 @@ export class ReadTurn {
   #openBytes = 0;
   #beganMs = 0;
   #mayBeMore = false;
+  #hasEnded = false;
 
   constructor(
     private readonly socket: Socket,
@@ -80,6 +81,8 @@ export class ReadTurn {
     const length = isWhole ? chunk.length : Math.min(chunk.length, this.#pieceBytes);
     const goesOn = this.owner.read(length === chunk.length ? chunk : chunk.subarray(0, length));
     if (this.#isOpen) this.#openBytes += length;
+    // Nobody would have it read on once it has ended: what comes then is passed over.
+    this.#hasEnded = !goesOn;
     if (goesOn && length < chunk.length) this.#wait(chunk.subarray(length));
   }
 
@@ -108,7 +111,7 @@ export class ReadTurn {
     this.#openBytes = 0;
     this.#spentMs = this.#mayBeMore ? this.#spentMs + tookMs : 0;
     this.#mayBeMore = false;
-    if (this.#spentMs >= this.#turnMs && !this.#isOver) this.#wait();
+    if (this.#spentMs >= this.#turnMs && !this.#isOver && !this.#hasEnded) this.#wait();
   };
 
   #wait(rest?: Buffer): void {

@@ -247,8 +247,8 @@ export const bounds = [
     {
       says: 'calls under way are counted',
       file: 'src/protocol/incoming-calls.ts',
-      from: '    this.#calls.set(id, call);\n    this.heldBytes += call.heldBytes;\n',
-      to: '    this.#calls.set(id, call);\n    call.heldBytes = 0;\n',
+      from: '    this.#calls.add(call);\n    this.heldBytes += call.heldBytes;\n',
+      to: '    this.#calls.add(call);\n    call.heldBytes = 0;\n',
       name: 'while it holds more than is free',
     },
     {

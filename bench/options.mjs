@@ -38,7 +38,7 @@ function paceOf(values) {
     rounds,
     starts: isQuick ? 5 : 15,
     pace: isQuick ? 0.4 : 1,
-    warmUpMs: isQuick ? 300 : 800,
+    warmUpMs: isQuick ? 1_000 : 2_000,
     limitMs: isQuick ? 5_000 : 15_000,
   };
 }

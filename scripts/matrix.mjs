@@ -1,4 +1,4 @@
-// Runs what `npm test` runs, without coverage, on each version of Node that is supported, and prints a table:
+// Runs what `npm test` and `npm run test:soak` run, without coverage, on each version of Node that is supported, and prints a table:
 // `npm run test:matrix [-- VERSION... WORD...]`, of some versions alone, or of the files whose path holds a word. The binaries
 // come from the registry, into a temporary folder.
 import { spawnSync } from 'node:child_process';
@@ -10,6 +10,8 @@ const VERSIONS = ['20', '22', '24'];
 /** For which the registry has binaries, as packages. */
 const SYSTEM = 'linux-x64';
 const MAX_SHOWN = 20;
+/** What `npm test` runs, and the long rows of the table of faults. */
+const RUNS = [[], ['--config', 'jest.soak.config.js']];
 
 const words = process.argv.slice(2);
 const asked = words.filter((word) => /^\d+$/.test(word));
@@ -29,20 +31,39 @@ function install(version) {
   return { binary, name: stdout.trim() };
 }
 
-/** The whole suite with one binary. Children find the same one: most by process.execPath, those of npm in the path. */
-function test({ binary, name }) {
+/** One run with one binary. Children find the same one: most by process.execPath, those of npm in the path. */
+function run(binary, config) {
   const output = join(temp, 'result.json');
   rmSync(output, { force: true });
-  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const jest = [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    'node_modules/jest/bin/jest.js',
+  ];
+  // A word may choose files of the other run alone.
+  const args = [...jest, ...config, '--json', `--outputFile=${output}`, '--passWithNoTests', ...rest];
   const PATH = `${dirname(binary)}${delimiter}${process.env.PATH}`;
+  const { status } = spawnSync(binary, args, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, PATH },
+  });
+  return { status, ...resultsOf(JSON.parse(readFileSync(output, 'utf8'))) };
+}
+
+/** The whole suite with one binary. */
+function test({ binary, name }) {
   const startedAtMs = performance.now();
-  const { status } = spawnSync(
-    binary,
-    [...flags, 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${output}`, ...rest],
-    { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, PATH } },
-  );
-  const minutes = (performance.now() - startedAtMs) / 60_000;
-  return { name, status, minutes, ...resultsOf(JSON.parse(readFileSync(output, 'utf8'))) };
+  const results = RUNS.map((config) => run(binary, config));
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+  return {
+    name,
+    status: sum('status'),
+    minutes: (performance.now() - startedAtMs) / 60_000,
+    passed: sum('passed'),
+    failed: sum('failed'),
+    skipped: sum('skipped'),
+    failures: results.flatMap(({ failures }) => failures),
+  };
 }
 
 function resultsOf({

@@ -123,15 +123,15 @@ export const letter = [
     {
       says: 'a stream that began in time is not cut by the server',
       file: 'src/protocol/incoming-calls.ts',
-      from: '      if (call.isAnswered) continue;\n',
-      to: '',
+      from: 'if (call.isOver || call.isAnswered) continue;',
+      to: 'if (call.isOver) continue;',
       name: 'once the first value has come',
     },
     {
       says: 'a call out of time before there is a connection fails',
       file: 'src/net/wait-queue.ts',
-      from: 'this.#timer.arm(item.deadlineMs);',
-      to: '',
+      from: '    this.#waiting.add(item);\n    this.#timer.arm(item.deadlineMs);\n',
+      to: '    this.#waiting.add(item);\n',
       name: 'before there is a connection',
     },
     {

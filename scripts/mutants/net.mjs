@@ -33,7 +33,7 @@ export const net = [
     {
       says: 'a stale file is replaced',
       file: 'src/net/predecessor.ts',
-      from: "if (error.code === 'CONNECTION_REFUSED' || error.code === 'SERVER_NOT_FOUND') return undefined;",
+      from: 'if (NOBODY.includes(error.code)) return undefined;',
       to: '',
       name: 'is stale: it is replaced',
     },

@@ -197,8 +197,8 @@ export const protocol = [
     {
       says: 'a final GOAWAY refuses the calls after the last one taken, and no others',
       file: 'src/protocol/outgoing-calls.ts',
-      from: '((call.id - lastTakenId) | 0) > 0',
-      to: '((call.id - lastTakenId) | 0) >= 0',
+      from: 'if (isAfter(call.id, lastTakenId) && this.#end(call))',
+      to: 'if (!isAfter(lastTakenId, call.id) && this.#end(call))',
     },
     {
       says: 'the end of a connection fails every call once',

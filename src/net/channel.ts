@@ -91,7 +91,7 @@ export class Channel {
 
   /** Sends a request at once where the connection can take it, else queues it. Errors reach the caller. */
   request(request: CallRequest, caller: Caller): ChannelCall {
-    return this.#submit(new ChannelCall(request, caller, () => undefined, this.#room));
+    return this.#submit(new ChannelCall(request, caller, ignore, this.#room));
   }
 
   /** The same for an event; `written` is called once the kernel has it, or with the reason why it never will. */
@@ -273,3 +273,6 @@ export class Channel {
     settled?.();
   }
 }
+
+/** What a request is told once it is written: its answer says so. */
+const ignore = (): void => undefined;

@@ -49,11 +49,26 @@ function titleOf({ id, kind, payload, inFlight, connections }) {
   return `${payload}, ${inFlight} in flight${connections > 1 ? `, ${connections} connections` : ''}`;
 }
 
+/** A bar that would make all others short is told in words. */
+function outlierOf(peers) {
+  const rates = peers
+    .filter(({ failed }) => failed === null)
+    .sort((a, b) => b.callsPerSecond - a.callsPerSecond);
+  const [first, second] = rates;
+  return second !== undefined && first.callsPerSecond > 3 * second.callsPerSecond ? first : undefined;
+}
+
 async function sectionOf(each) {
   const failures = each.peers
     .filter(({ failed }) => failed !== null)
     .map(({ name, failed }) => `<p class="failed">${text(name)}: failed: ${text(failed)}</p>`);
-  return `<section><h2>${text(titleOf(each))}</h2>${await barsOf(each.peers, ...drawn(each))}${failures.join('')}</section>`;
+  const outlier = each.kind === 'echo' && each.inFlight > 1 ? outlierOf(each.peers) : undefined;
+  const peers = each.peers.filter((peer) => peer !== outlier);
+  const aside =
+    outlier === undefined
+      ? ''
+      : `<p class="note">Not drawn: ${text(outlier.name)}, ${Math.round(outlier.callsPerSecond).toLocaleString('en')} calls a second.</p>`;
+  return `<section><h2>${text(titleOf(each))}</h2>${await barsOf(peers, ...drawn(each))}${aside}${failures.join('')}</section>`;
 }
 
 const aim = ({ least, most }) => (least !== undefined ? `≥ ${least}` : most !== undefined ? `≤ ${most}` : '');

@@ -337,7 +337,7 @@ export const bounds = [
     {
       says: 'reading in turns',
       file: 'src/net/read-turn.ts',
-      from: 'const TURN_MS = 0.8;\nconst LONE_TURN_MS = 8;',
+      from: 'const TURN_MS = 0.3;\nconst LONE_TURN_MS = 8;',
       to: 'const TURN_MS = 10_000;\nconst LONE_TURN_MS = 10_000;',
       spec: 'test/faults/flooding.spec.ts',
       row: 'one client floods, 20 others echo',

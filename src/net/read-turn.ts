@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 
 /** How long the reading of one connection, and what runs for it at once, may keep the event loop from whoever may come. */
-const TURN_MS = 0.8;
+const TURN_MS = 0.3;
 const LONE_TURN_MS = 8;
 /** Who has read alone for so long has the longer turns: each change of turns costs a look at all sockets. */
 const ALONE_AFTER_MS = 100;

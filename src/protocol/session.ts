@@ -63,6 +63,7 @@ export class Session {
     return this.outgoing.size + this.incoming.size;
   }
 
+  /** Whether nothing is under way in either direction, events included. */
   get isIdle(): boolean {
     return this.underWay === 0 && this.incoming.eventsRunning === 0;
   }

@@ -174,12 +174,13 @@ const chosen = mutants
       words.length === 0 || words.some((word) => `${says} ${file} ${spec}`.includes(word)),
   )
   .filter((_, index) => index % parts === part - 1);
-let survivors = 0;
+/** What each edit that nobody noticed says. */
+const survivors = [];
 
 async function work(folder, queue) {
   for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
     const trouble = await judge(folder, mutant);
-    if (trouble !== undefined) survivors += 1;
+    if (trouble !== undefined) survivors.push(mutant.says);
     const { row = `${mutant.spec}: ${mutant.name ?? 'any test'}` } = mutant;
     const lines = [mutant.says, trouble ?? `turned red: ${row}`];
     console.log(`${trouble === undefined ? 'ok     ' : 'not ok '} ${lines.join('\n        ')}`);
@@ -201,7 +202,8 @@ try {
 }
 const gaps = uncovered();
 for (const gap of gaps) console.log(`not ok  ${gap}`);
+for (const says of survivors) console.log(`not noticed: ${says}`);
 console.log(
-  `${chosen.length - survivors} of ${chosen.length} edits were noticed by the test that is named for them`,
+  `${chosen.length - survivors.length} of ${chosen.length} edits were noticed by the test that is named for them`,
 );
-process.exitCode = survivors > 0 || gaps.length > 0 || chosen.length === 0 ? 1 : 0;
+process.exitCode = survivors.length > 0 || gaps.length > 0 || chosen.length === 0 ? 1 : 0;

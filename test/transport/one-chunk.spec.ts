@@ -46,7 +46,10 @@ const note = (id: number, payload: string, timeoutMs = 0): Buffer =>
 const noted = (payload: string): Buffer => rawCall({ pattern: 'noted', payload });
 const cancel = (id: number): Buffer => rawFrame({ type: TYPE.CANCEL, id });
 
-/** One whose chunk has been read, with all that its handlers then do. */
+/**
+ * One whose chunk has been read, with all that its handlers then do. A chunk of a connection's first 256 bytes, or of 128, is read
+ * in one go however busy the machine is.
+ */
 async function written(peer: RawPeer, ...frames: Buffer[]): Promise<void> {
   peer.send(...frames, rawFrame({ type: 11, id: 999 }));
   await peer.frame(TYPE.PONG, 999);
@@ -85,16 +88,15 @@ describe('a REQUEST and its CANCEL that are read together', () => {
     await written(
       peer,
       noted('event 1'),
-      note(1, 'cancelled'),
+      note(1, 'gone'),
       note(2, 'call 2'),
       noted('event 2'),
       cancel(1),
-      note(3, 'cancelled too'),
-      noted('event 3'),
+      note(3, 'gone'),
       cancel(3),
       note(4, 'call 4'),
     );
-    expect(ran).toEqual(['event 1', 'call 2', 'event 2', 'event 3', 'call 4']);
+    expect(ran).toEqual(['event 1', 'call 2', 'event 2', 'call 4']);
     await peer.frame(TYPE.RESPONSE, 4);
     expect(peer.frames.filter(({ id }) => id === 1 || id === 3)).toEqual([]);
   });
@@ -110,9 +112,8 @@ describe('a REQUEST and its CANCEL that are read together', () => {
   it('leave room for as many others as before', async () => {
     const { path } = await serve([Notes], { maxInFlight: 16 });
     const peer = await RawPeer.greeted(path);
-    for (let first = 1; first < 100; first += 10) {
-      const ids = Array.from({ length: 10 }, (_, at) => first + at);
-      await written(peer, ...ids.flatMap((id) => [note(id, 'cancelled'), cancel(id)]));
+    for (let id = 1; id < 100; id += 2) {
+      await written(peer, note(id, 'cancelled'), cancel(id), note(id + 1, 'cancelled'), cancel(id + 1));
     }
     await written(peer, note(500, 'last'));
     await peer.frame(TYPE.RESPONSE, 500);

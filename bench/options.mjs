@@ -39,7 +39,7 @@ function paceOf(values) {
     starts: isQuick ? 5 : 15,
     pace: isQuick ? 0.4 : 1,
     warmUpMs: isQuick ? 1_000 : 2_000,
-    limitMs: isQuick ? 5_000 : 15_000,
+    limitMs: 15_000,
   };
 }
 

@@ -13,7 +13,7 @@ const untilSaid = (args, isOver, env = {}) => ({ args, isOver, env });
 
 const PROGRAMS = {
   sidecar: (folder) =>
-    untilSaid([join(DIST, 'main.js')], (line) => line.includes('erving'), {
+    untilSaid([join(DIST, 'main.js')], (line) => line.includes('is served on'), {
       UDS_PATH: join(folder, 'sidecar'),
     }),
   'bare-microservice': (folder) =>

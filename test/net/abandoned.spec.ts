@@ -179,11 +179,12 @@ describe('requests that are over while their handlers run on', () => {
     const peer = await RawPeer.greeted(path);
     await beKnownAsCheap(peer);
     const [first, second] = [idsFrom(1, LIMIT), idsFrom(1 + LIMIT, LIMIT)];
-    peer.send(...first.map((id) => request(id, 'aborts')));
+    peer.send(...first.map((id) => request(id, 'gated')));
     await until(() => begun === LIMIT, 'all of them run');
-    peer.send(...first.map(cancel), ...second.map((id) => request(id, 'aborts')));
+    peer.send(...first.map(cancel), ...second.map((id) => request(id, 'gated')));
     await until(() => begun === 2 * LIMIT, 'all of them run');
     expect(log.troubles).toEqual([]);
+    gate.open();
   });
 
   it('hold a peer back that was told no limits: it is refused nothing', async () => {

@@ -153,16 +153,16 @@ describe('one connection of several that is lost', () => {
 
 describe('a server that takes fewer connections than the client asks for', () => {
   it('has connect() fail, serves the calls, and is asked again once there is room', async () => {
-    const { path, log } = await serve([Answers], { maxConnections: 2 });
+    const { path, log } = await serve([Answers], { maxConnections: 2, maxLogLinesPerCode: 1000 });
     const other = clientOf(path);
     await other.connect();
     const client = clientOf(path, { connections: 2, connectTimeoutMs: 500 });
     await expect(client.connect()).rejects.toMatchObject({ code: 'HELLO_LOST' });
     const refused = log.troubles.length;
     expect(refused).toBeGreaterThan(0);
-    // Each call could ask again, and none does so soon.
+    // Each call could ask again; it is asked now and then, however long the calls take.
     for (const data of upTo(50)) expect(await lastValueFrom(client.send('ping', data))).toBe(data);
-    expect(log.troubles).toHaveLength(refused);
+    expect(log.troubles.length - refused).toBeLessThan(25);
 
     await other.close();
     let connections = 0;

@@ -20,8 +20,8 @@ function objectOf(copies) {
     locale: 'en-GB',
     currency: 'GBP',
     phone: '+44 20 7946 0000',
-    note: 'Prefers to be called in the morning; pays by the end of the month. '.repeat(4),
-    token: '7f3c9a1e5b8d2f4060718293a4b5c6d7',
+    note: 'Prefers to be called in the morning; pays by the end of the month. '.repeat(6),
+    token: '7f3c9a1e5b8d2f4060718293a4b5c6d7f3c9a1e5b8d2f40',
     isVerified: false,
     visits: 42,
   });

@@ -14,6 +14,7 @@ import { promises } from './promises.mjs';
 import { protocol } from './protocol.mjs';
 import { soak } from './soak.mjs';
 import { secure } from './secure.mjs';
+import { speed } from './speed.mjs';
 import { streams } from './streams.mjs';
 import { transport } from './transport.mjs';
 import { unsent } from './unsent.mjs';
@@ -43,4 +44,5 @@ export const mutants = [
   ...cli,
   ...dialects,
   ...secure,
+  ...speed,
 ];

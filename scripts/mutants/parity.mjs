@@ -96,16 +96,16 @@ export const parity = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'an error past the filters ends the call',
     file: 'src/transport/uds.answer.ts',
-    from: '      this.reply.failPastFilters(error);\n    }\n  }\n\n  /** Nobody',
-    to: '    }\n  }\n\n  /** Nobody',
+    from: '    this.reply.failPastFilters(error);\n  };\n\n  /** Nobody',
+    to: '  };\n\n  /** Nobody',
     name: 'a filter that throws',
   },
   {
     says: 'what a handler promises is awaited',
     keeps: 'Answers come as they are ready.',
     file: 'src/transport/uds.answer.ts',
-    from: 'result = await handler();',
-    to: 'result = await (Answer.last = Promise.resolve(Answer.last).then(handler));',
+    from: 'given = Promise.resolve(handler());',
+    to: 'given = Answer.last = Promise.resolve(Answer.last).then(handler);',
     name: 'What a handler returns',
   },
   {

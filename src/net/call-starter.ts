@@ -1,20 +1,39 @@
 import type { IncomingCall } from '../protocol/call.js';
 
+/** Where the answers are packed. */
+export interface AnswerWriter {
+  /** How many answers are worth a write of their own. */
+  readonly eagerFrames: number;
+}
+
 /**
  * Holds the calls of the chunk that is being read: they start once all of it was read, so that one which was cancelled in
- * it never starts.
+ * it never starts. Then they start in groups, so that the first answers are on their way, and the other end has work, while the
+ * later ones run here; else both ends would take turns.
+ *
+ *   chunk -> [ group | promises ... | answers leave ] [ group | ... ] ...
  */
 export class CallStarter {
-  readonly #calls: IncomingCall[] = [];
+  #calls: IncomingCall[] = [];
   #running: IncomingCall | undefined;
   #isStarting = false;
+  /** Whether the next group is going to start by itself. */
+  #isResting = false;
 
   /** @param run runs a call, unless it is over by then. */
-  constructor(private readonly run: (call: IncomingCall) => void) {}
+  constructor(
+    private readonly run: (call: IncomingCall) => void,
+    private readonly writer: AnswerWriter,
+  ) {}
 
-  /** Whether calls wait for their turn. */
+  /** Whether calls wait for the end of the one before them. */
   get isHolding(): boolean {
-    return this.#calls.length > 0;
+    return this.#calls.length > 0 && !this.#isResting;
+  }
+
+  /** Whether calls wait that start before anything more is read. */
+  get isResting(): boolean {
+    return this.#isResting;
   }
 
   add(call: IncomingCall): void {
@@ -27,11 +46,40 @@ export class CallStarter {
     else this.#startAll();
   }
 
-  /** What one throws is thrown on once the others have started. */
   #startAll(): void {
-    const failures: unknown[] = [];
+    if (this.#isResting || this.#calls.length === 0) return;
     // Out of the list first: a call that ends while it starts lets the socket be read on only where none is held.
-    for (const call of this.#calls.splice(0)) {
+    const group = this.#takeGroup();
+    if (this.#calls.length > 0) this.#restart();
+    this.#run(group);
+  }
+
+  #takeGroup(): IncomingCall[] {
+    const calls = this.#calls;
+    const size = this.writer.eagerFrames;
+    // A few behind a group are not worth another one.
+    if (calls.length < size * 1.5) {
+      this.#calls = [];
+      return calls;
+    }
+    return calls.splice(0, size);
+  }
+
+  /** The next group has its turn once no promise is left to go on: a tick that a promise asked for begins then. */
+  #restart(): void {
+    this.#isResting = true;
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        this.#isResting = false;
+        this.#startAll();
+      }),
+    );
+  }
+
+  /** What one throws is thrown on once the others have started. */
+  #run(calls: readonly IncomingCall[]): void {
+    const failures: unknown[] = [];
+    for (const call of calls) {
       try {
         this.run(call);
       } catch (error) {

@@ -8,6 +8,7 @@ import { FrameType } from '../protocol/frame.js';
 import type { Message } from '../protocol/message.js';
 import { Session } from '../protocol/session.js';
 import { CallStarter } from './call-starter.js';
+import { readFrom } from './client-socket.js';
 import { connectionEnded, lostBecause, toldBare, whereHelloWasDue } from './connection-errors.js';
 import type { ConnectionSettings, OwnerOf } from './connection-owner.js';
 import { DeadlineTimer } from './deadline-timer.js';
@@ -19,10 +20,7 @@ import { Speech } from './speech.js';
 
 export type ConnectionOwner = OwnerOf<Connection>;
 
-/**
- * One socket with its dialect and session. Bytes come in through `data`, messages go out through `write`; frames of
- * one tick share a write.
- */
+/** One socket with its dialect and session: bytes come in, messages go out through `write`, those of one tick together. */
 export class Connection {
   readonly session: Session;
   readonly #speech: Speech;
@@ -49,7 +47,6 @@ export class Connection {
     speech: Dialect | DialectMenu,
     shared?: SharedReading,
   ) {
-    this.#starter = new CallStarter((call) => this.#start(call));
     this.#liveness = new Liveness(settings, {
       ping: () => {
         this.session.ping(0);
@@ -78,6 +75,7 @@ export class Connection {
       this.#watchDeadlines();
       this.#gate?.narrow();
     });
+    this.#starter = new CallStarter((call) => this.#start(call), this.#writer);
     this.#speech = new Speech(speech, {
       chosen: (dialect) => this.#writer.open(dialect),
       begunWithoutHello: () => this.session.openWithoutHello(),
@@ -93,7 +91,7 @@ export class Connection {
       });
     }
     socket.on('error', (error) => this.#fail(lostBecause(error)));
-    socket.on('data', (chunk: Buffer) => (this.#gate ? this.#gate.read(chunk) : this.#read(chunk)));
+    readFrom(socket, (chunk) => (this.#gate ? this.#gate.read(chunk) : this.#read(chunk)));
     socket.on('end', () => this.#readEnd());
     socket.on('drain', () => this.#drained());
     socket.on('close', () => this.#socketClosed());

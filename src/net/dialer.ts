@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { BinaryDialect } from '../protocol/dialects/binary.js';
 import type { Dialect } from '../protocol/dialects/dialect.js';
 import { errorOf, UdsError, type UdsErrorCode } from '../protocol/errors.js';
+import { openSocket } from './client-socket.js';
 import { Connection, type ConnectionOwner } from './connection.js';
 import type { ConnectionSettings } from './connection-owner.js';
 import { FairTimer } from './fair-timer.js';
@@ -84,7 +85,7 @@ export async function dial(
   assertPathFits(path);
   const limit = new DialLimit(path, timeoutMs, stop);
   try {
-    const socket = await connectSocket(path, limit);
+    const socket = await connectSocket(path, dialect, limit);
     return await openConnection(path, socket, settings, owner, limit, dialect);
   } finally {
     limit.end();
@@ -118,9 +119,9 @@ class DialLimit {
   }
 }
 
-function connectSocket(path: string, limit: DialLimit): Promise<Socket> {
+function connectSocket(path: string, dialect: Dialect, limit: DialLimit): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection({ path });
+    const socket = openSocket(path, dialect);
     limit.during((error) => socket.destroy(error));
     const fail = (error: NodeJS.ErrnoException): void => void connectError(path, error).then(reject);
     socket.once('error', fail);

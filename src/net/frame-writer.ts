@@ -80,8 +80,12 @@ export class FrameWriter {
 
   /** Whether the other end should have what is packed before this one goes on. */
   #isMuch({ pendingFrames, pendingBytes }: Dialect): boolean {
-    if (pendingBytes >= EAGER_BYTES) return true;
-    return pendingFrames >= MIN_EAGER_FRAMES && pendingFrames * EAGER_PART >= this.session.underWay;
+    return pendingBytes >= EAGER_BYTES || pendingFrames >= this.eagerFrames;
+  }
+
+  /** How many frames are written without waiting for more. */
+  get eagerFrames(): number {
+    return Math.max(MIN_EAGER_FRAMES, Math.ceil(this.session.underWay / EAGER_PART));
   }
 
   /** Packs something, and calls `written` once the system has taken it. @throws what `pack` throws; there is no call then. */

@@ -74,6 +74,7 @@ export class ReadGate {
         owner.read(piece);
         return !this.#isClosed;
       },
+      isStarting: () => owner.starter.isResting,
       next: goOn,
     });
   }

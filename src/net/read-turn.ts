@@ -35,6 +35,8 @@ export interface ReadTurnOwner {
   maxPieceBytes(): number;
   /** Takes one piece; gives whether it takes more. */
   read(piece: Buffer): boolean;
+  /** Whether calls that were read have not started yet. */
+  isStarting(): boolean;
   /** The next turn has come. */
   next(): void;
 }
@@ -105,6 +107,10 @@ export class ReadTurn {
   readonly #measureSoon = (): void => process.nextTick(this.#measure);
 
   readonly #measure = (): void => {
+    if (this.owner.isStarting()) {
+      queueMicrotask(this.#measureSoon);
+      return;
+    }
     const tookMs = performance.now() - this.#beganMs;
     this.#msPerByte = (this.#msPerByte + tookMs / this.#openBytes) / 2;
     this.#isOpen = false;

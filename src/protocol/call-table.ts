@@ -6,9 +6,13 @@ interface Identified {
 const MIN_SLOTS = 16;
 const MAX_EMPTY_SLOTS = 128;
 
+/** 2^32 divided by the golden ratio: what lies in a row is spread as evenly as can be (Knuth, as below, 6.4, theorem S). */
+const SPREAD = 0x9e3779b1;
+
 /**
  * The calls under way, by id: an open table with linear probing, in which what is deleted leaves no trace (Knuth, The Art of
- * Computer Programming 3, 6.4, algorithm R). Ids are given in a row, so a call mostly lies in its own slot.
+ * Computer Programming 3, 6.4, algorithm R). Ids are given in a row: without being spread they would lie in a row too, and
+ * whoever leaves would have to look at all behind it.
  *
  *   slots  [ 17 |    |    | 3 | 19 | ... ]      19 wanted the slot of 3
  *
@@ -18,6 +22,8 @@ const MAX_EMPTY_SLOTS = 128;
  */
 export class CallTable<T extends Identified> {
   #slots: (T | undefined)[] = slotsOf(MIN_SLOTS);
+  /** Of a product its highest bits are the slot. */
+  #shift = shiftOf(MIN_SLOTS);
   #size = 0;
 
   get size(): number {
@@ -49,13 +55,13 @@ export class CallTable<T extends Identified> {
     for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
       const call = slots[at];
       if (call === undefined) break;
-      if (((at - call.id) & mask) < ((at - hole) & mask)) continue;
+      if (((at - this.#homeOf(call.id)) & mask) < ((at - hole) & mask)) continue;
       slots[hole] = call;
       hole = at;
     }
     slots[hole] = undefined;
     // Who once had many under way and has nothing now, has nothing.
-    if (this.#size === 0 && slots.length > MAX_EMPTY_SLOTS) this.#slots = slotsOf(MIN_SLOTS);
+    if (this.#size === 0 && slots.length > MAX_EMPTY_SLOTS) this.#move(MIN_SLOTS);
   }
 
   /** Those that are there now, in the order of their ids modulo 2^32 (RFC 1982). */
@@ -63,10 +69,15 @@ export class CallTable<T extends Identified> {
     return this.#slots.filter((call) => call !== undefined).sort((a, b) => (a.id - b.id) | 0);
   }
 
+  /** Where a call is if no other is there. */
+  #homeOf(id: number): number {
+    return Math.imul(id, SPREAD) >>> this.#shift;
+  }
+
   /** Where a call is, or would be. */
   #slotOf(id: number): number {
     const mask = this.#slots.length - 1;
-    let at = id & mask;
+    let at = this.#homeOf(id);
     for (let call = this.#slots[at]; call !== undefined && call.id !== id; call = this.#slots[at])
       at = (at + 1) & mask;
     return at;
@@ -75,8 +86,12 @@ export class CallTable<T extends Identified> {
   #move(length: number): void {
     const before = this.#slots;
     this.#slots = slotsOf(length);
+    this.#shift = shiftOf(length);
     for (const call of before) if (call !== undefined) this.#slots[this.#slotOf(call.id)] = call;
   }
 }
+
+/** @param length a power of two. */
+const shiftOf = (length: number): number => Math.clz32(length) + 1;
 
 const slotsOf = <T>(length: number): (T | undefined)[] => Array<T | undefined>(length).fill(undefined);

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { errorOf } from './errors.js';
 import { FLAGS_OF_TYPE, FrameFlag, HEADER_BYTES, type Frame } from './frame.js';
+import { longMemory } from './long-memory.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -59,6 +60,11 @@ export class FrameDecoder {
   push(chunk: Buffer): void {
     this.#chunk = chunk;
     this.#position = 0;
+  }
+
+  /** Copies the end of the last chunk, where it was kept, into a body that is made for it now. */
+  letGo(): void {
+    if (this.#announcedBytes > 0) this.#body ??= this.#begin(this.#announcedBytes);
   }
 
   /**
@@ -124,7 +130,12 @@ export class FrameDecoder {
       this.#position = this.#chunk.length;
       return undefined;
     }
-    const body = length === 0 ? NOTHING : Buffer.allocUnsafeSlow(length);
+    return this.#begin(length);
+  }
+
+  /** Makes a body and moves into it what was kept of it. */
+  #begin(length: number): Buffer {
+    const body = length === 0 ? NOTHING : longMemory(length);
     this.#bodyFilled = this.#head.copy(body);
     this.copiedBytes += this.#bodyFilled;
     this.#head = NOTHING;

@@ -1,4 +1,4 @@
-import { Buffer, isUtf8 } from 'node:buffer';
+import { Buffer, isAscii, isUtf8 } from 'node:buffer';
 import { errorOf } from './errors.js';
 
 /** How a payload is written; the values are the bits of the frame flags. */
@@ -9,6 +9,9 @@ export type Metadata = Readonly<Record<string, string>>;
 
 const REPLACEMENT = '\uFFFD';
 
+/** From here on it is worth a look whether a text is ASCII: as Latin-1 that is read in three quarters of the time. */
+const LONG_TEXT_BYTES = 8 * 1024;
+
 /**
  * Reads UTF-8. Decoding replaces what is broken by U+FFFD and almost no text holds that character, so the slow
  * check runs only where it was seen.
@@ -18,7 +21,8 @@ const REPLACEMENT = '\uFFFD';
 export function decodeText(bytes: Buffer, start: number, end: number): string {
   let text: string;
   try {
-    text = bytes.toString('utf8', start, end);
+    const isPlain = end - start >= LONG_TEXT_BYTES && isAscii(bytes.subarray(start, end));
+    text = bytes.toString(isPlain ? 'latin1' : 'utf8', start, end);
   } catch (error) {
     throw errorOf('BAD_PAYLOAD', 'The payload is longer than a string can be.', error);
   }

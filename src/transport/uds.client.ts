@@ -128,7 +128,7 @@ export class UdsClient extends ClientProxy<UdsClientEvents> {
     for (const { socket } of this.#channel.connections) socket.on(subscription.event, subscription.callback);
   }
 
-  /** The connected `net.Socket`, the first where there are several. @throws Error where there is none. */
+  /** The connected `net.Socket`, the first where there are several; it emits no `data`. @throws Error where there is none. */
   override unwrap<T>(): T {
     const socket = this.#channel.connections[0]?.socket;
     if (socket === undefined) throw new Error('Not initialized. Please call the "connect" method first.');

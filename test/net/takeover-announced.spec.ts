@@ -153,5 +153,5 @@ describe('a server that takes the place of another', () => {
     next.signal('SIGTERM');
     expect(await next.exit()).toBe(0);
     expect(readdirSync(dirname(path))).toEqual([]);
-  });
+  }, 60_000);
 });

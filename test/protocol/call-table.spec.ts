@@ -63,4 +63,18 @@ describe('a table of calls', () => {
     expect(table.has(1)).toBe(false);
     expect(table.get(10_000)).toEqual({ id: 10_000 });
   });
+
+  it('is worked off in a time that grows with how many there are, where they leave in the order in which they came', () => {
+    const timeMs = (count: number): number => {
+      const table = new CallTable<Call>();
+      for (let id = 1; id <= count; id += 1) table.add({ id });
+      const beganMs = performance.now();
+      for (let id = 1; id <= count; id += 1) table.delete(id);
+      return performance.now() - beganMs;
+    };
+    const leastMs = (count: number): number => Math.min(...Array.from({ length: 5 }, () => timeMs(count)));
+    leastMs(1_000);
+    // Eight times as many: 64 times as long where each looks at all behind it.
+    expect(leastMs(32_000) / leastMs(4_000)).toBeLessThan(30);
+  });
 });

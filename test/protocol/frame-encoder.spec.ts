@@ -264,3 +264,20 @@ describe('one frame by hand', () => {
     expect(Buffer.concat(encoder.take()).toString('hex')).toBe('0000000a010203040b8001ffee04050607c3a908');
   });
 });
+
+describe('a long text', () => {
+  it.each([
+    ['of ASCII', 'a'.repeat(20_000)],
+    ['of ASCII but for its last letter', `${'a'.repeat(20_000)}\u00e9`],
+    ['of Latin-1', '\u00e9'.repeat(20_000)],
+    ['of three bytes a letter', '\u20ac'.repeat(20_000)],
+    ['of surrogate pairs', '\u{1f600}'.repeat(10_000)],
+  ])('is read as it was written: %s', (_what, text) => {
+    const dialect = new BinaryDialect(FLOOR_FRAME_BYTES);
+    dialect.encode(answer(text));
+    const chunks = dialect.take();
+    // Not compared by Jest, which would print all of it.
+    expect(Buffer.concat(chunks).subarray(HEADER_BYTES).equals(Buffer.from(text))).toBe(true);
+    expect(JSON.stringify(readBack(chunks)).includes(JSON.stringify(text))).toBe(true);
+  });
+});

@@ -58,6 +58,10 @@ export class BinaryDialect implements Dialect {
     }
   }
 
+  letGo(): void {
+    this.#decoder.letGo();
+  }
+
   end(): void {
     if (this.#decoder.isMidFrame)
       throw errorOf('FRAME_CUT', 'The peer closed the connection inside a frame.');

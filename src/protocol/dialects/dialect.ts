@@ -26,10 +26,13 @@ export interface Dialect {
   /**
    * Reads a chunk and hands over each whole message before the next one is read.
    *
-   * @param chunk belongs to the dialect until the next one comes: the end of it may be kept where it lies.
+   * @param chunk belongs to the dialect until the next one comes, or until `letGo`: the end of it may be kept where it lies.
    * @throws UdsError: the connection can't go on. A ProtocolError, or what the server said why it ends.
    */
   decode(chunk: Buffer, receive: (message: Message) => void): void;
+
+  /** Copies what is kept of the last chunk, whose memory is going to be used again; where a dialect can't, it is never asked to. */
+  letGo?(): void;
 
   /** Reads what the end of the input completes. @throws ProtocolError FRAME_CUT where it ended inside a frame. */
   end(receive: (message: Message) => void): void;

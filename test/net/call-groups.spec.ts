@@ -1,0 +1,76 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import type { Buffer } from 'node:buffer';
+import { serve } from '../support/nest.js';
+import { rawCall, rawFrame } from '../support/raw-frames.js';
+import { beKnownAsCheap, RawPeer } from '../support/raw-peer.js';
+import { until } from '../support/wait.js';
+import { TYPE } from '../support/wire-tap.js';
+
+const MANY = 64;
+
+let begun = 0;
+
+beforeEach(() => {
+  begun = 0;
+});
+
+@Controller()
+class Counting {
+  /** How many have begun by the time at which this one is answered. */
+  @MessagePattern('count')
+  async count(): Promise<number> {
+    begun += 1;
+    await Promise.resolve();
+    return begun;
+  }
+
+  @EventPattern('counted')
+  counted(@Payload() _data: unknown): void {
+    begun += 1;
+  }
+}
+
+const requests = (): Buffer[] =>
+  Array.from({ length: MANY }, (_, at) => rawCall({ id: at + 1, pattern: 'count' }));
+const events = (): Buffer[] => Array.from({ length: MANY }, () => rawCall({ pattern: 'counted' }));
+
+async function peerOf(): Promise<RawPeer> {
+  const { path } = await serve([Counting]);
+  const peer = await RawPeer.greeted(path);
+  await beKnownAsCheap(peer);
+  return peer;
+}
+
+describe('many calls that are read together', () => {
+  it('start in groups: the first are answered before the last have begun', async () => {
+    const peer = await peerOf();
+    peer.send(...requests());
+    expect(Number((await peer.frame(TYPE.RESPONSE, 1)).body)).toBeLessThan(MANY / 2);
+    expect(Number((await peer.frame(TYPE.RESPONSE, MANY)).body)).toBe(MANY);
+  });
+
+  it('keep their order', async () => {
+    const peer = await peerOf();
+    peer.send(...requests());
+    await peer.frame(TYPE.RESPONSE, MANY);
+    const counts = peer.frames.filter(({ type }) => type === TYPE.RESPONSE).map(({ body }) => Number(body));
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b));
+  });
+
+  it('never start where a CANCEL behind all of them ends them', async () => {
+    const peer = await peerOf();
+    peer.send(...requests(), rawFrame({ type: TYPE.CANCEL, id: MANY }));
+    await peer.frame(TYPE.RESPONSE, MANY - 1);
+    await until(() => begun === MANY - 1, 'the others ran');
+    expect(peer.frames.filter(({ id }) => id === MANY)).toEqual([]);
+  });
+
+  it('start all the same where they are events and what follows ends the connection', async () => {
+    const peer = await peerOf();
+    peer.send(...events(), rawFrame({ type: 99 }));
+    await peer.closed();
+    await until(() => begun === MANY, 'all ran');
+  });
+});

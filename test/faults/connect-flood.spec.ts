@@ -11,6 +11,8 @@ const ROUNDS = 2;
 const FILLING = 300;
 const LAST = 20;
 const OPTIONS = { maxConnections: 200, backlog: 16, silentGraceMs: 100 };
+/** Of one that is silent: Node's objects and ours. */
+const CONNECTION_BYTES = 32 * 1024;
 
 fault(
   'a flood of connects past maxConnections and past the backlog',
@@ -20,7 +22,8 @@ fault(
     codes: ['SERVER_BUSY', 'HELLO_LOST', 'HELLO_TIMEOUT', 'TOO_MANY_CONNECTIONS'],
   },
   async (scene) => {
-    const { codes } = await underAttack(scene, { options: OPTIONS }, async (server) => {
+    const attack = { options: OPTIONS, bytes: OPTIONS.maxConnections * CONNECTION_BYTES };
+    const { codes } = await underAttack(scene, attack, async (server) => {
       const flood = scene.startClient('crowd', { name: 'flood' });
       const guests = scene.startClient('crowd', { name: 'guest' });
       for (let round = 1; round <= ROUNDS; round += 1) {

@@ -37,7 +37,10 @@ fault(
   },
 );
 
-async function meet(scene: Scene, peer: (typeof PEERS)[number] & { readonly dialect: string }): Promise<void> {
+async function meet(
+  scene: Scene,
+  peer: (typeof PEERS)[number] & { readonly dialect: string },
+): Promise<void> {
   const said = await done(scene.startClient('half-client', { ...peer }));
   const { isAnswered, tookMs } = JSON.parse(said) as {
     readonly isAnswered: boolean;

@@ -7,7 +7,7 @@ const MAX_VALUES = 64;
 const MAX_PAUSE_MS = 1000;
 const LONG_MS = 200;
 /** Of one call that computes. */
-export const COMPUTE_MS = 3;
+const COMPUTE_MS = 3;
 /** Longer than any process here is held up. */
 const VERY_LONG_MS = 10_000;
 

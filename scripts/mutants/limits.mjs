@@ -3,7 +3,10 @@ import { faults, group } from './group.mjs';
 const rowOf = (name, row, entries) =>
   faults(entries.map((entry) => ({ ...entry, spec: `test/faults/${name}.spec.ts`, row })));
 
-/** Each limit of a server once, with the row of the table of faults that turns red without it; then those that no row is about. */
+/**
+ * Each limit of a server, with the row of the table of faults that turns red without it; then those that no row is about. What one
+ * begins with, behind `limit: `, is the option, where it is one: `npm run test:mutants` holds that each has an edit.
+ */
 export const limits = [
   ...rowOf('deaf-readers', 'a reader that never reads, 10,000 requests, in each dialect', [
     {
@@ -194,6 +197,47 @@ export const limits = [
       from: '}, intervalMs).unref();',
       to: '}, intervalMs + 600_000).unref();',
       name: 'says so once',
+    },
+  ]),
+  ...group('test/net/drain.spec.ts', [
+    {
+      says: 'limit: closeTimeoutMs',
+      file: 'src/net/listener.ts',
+      from: 'this.#cutLate(), closeTimeoutMs);',
+      to: 'this.#cutLate(), closeTimeoutMs + 600_000);',
+      name: 'is cut, said in one line',
+    },
+    {
+      says: 'limit: silentDrainMs',
+      file: 'src/net/listener.ts',
+      from: 'this.#endSilent(), silentDrainMs);',
+      to: 'this.#endSilent(), silentDrainMs + 600_000);',
+      name: 'is ended after silentDrainMs',
+    },
+  ]),
+  ...group('test/net/heartbeat.spec.ts', [
+    {
+      says: 'limit: heartbeatIntervalMs',
+      file: 'src/net/heartbeat.ts',
+      from: 'const dueMs = this.#heardAtMs + this.settings.heartbeatIntervalMs;',
+      to: 'const dueMs = this.#heardAtMs + 600_000;',
+      name: 'is asked by a server',
+    },
+    {
+      says: 'limit: heartbeatTimeoutMs',
+      file: 'src/net/heartbeat.ts',
+      from: 'heartbeatTimeoutMs), heartbeatTimeoutMs).unref();',
+      to: 'heartbeatTimeoutMs), 600_000).unref();',
+      name: 'is left by a client',
+    },
+  ]),
+  ...group('test/transport/trouble-log.spec.ts', [
+    {
+      says: 'limit: logWindowMs',
+      file: 'src/transport/uds.trouble-log.ts',
+      from: 'this.#end(code), this.settings.logWindowMs).unref();',
+      to: 'this.#end(code), 600_000).unref();',
+      name: 'in one line when the window ends',
     },
   ]),
 ];

@@ -16,9 +16,12 @@ const SENT_BYTES = 2 * MIB;
 const TOTAL_BYTES = 64 * MIB;
 /** Half of it is for frames. */
 const HAVE_ROOM = TOTAL_BYTES / 2 / FRAME_BYTES;
-/** Each has a socket and what belongs to it, and up to two reads that were under way. */
-const CONNECTION_BYTES = 2 * 64 * KIB + 32 * KIB;
-const HELD_BYTES = TOTAL_BYTES + CONNECTIONS * CONNECTION_BYTES;
+/** Each has a socket and what belongs to it; of those that send, also up to two reads that were under way. */
+const CONNECTION_BYTES = 32 * KIB;
+const READ_BYTES = 2 * 64 * KIB;
+const HELD_BYTES = HAVE_ROOM * FRAME_BYTES + CONNECTIONS * CONNECTION_BYTES + (CONNECTIONS / 2) * READ_BYTES;
+/** Long enough for much to come of what has no room, if it were taken. */
+const STANDSTILL_MS = 1000;
 
 fault(
   '1,000 connections with a frame of the largest length announced and never sent',
@@ -27,7 +30,7 @@ fault(
     const options = {
       maxFrameBytes: FRAME_BYTES,
       maxTotalBufferedBytes: TOTAL_BYTES,
-      partialFrameTimeoutMs: 200,
+      partialFrameTimeoutMs: STANDSTILL_MS,
     };
     const { codes } = await underAttack(scene, { options, bytes: HELD_BYTES }, async () => {
       const sending = announce(scene, SENT_BYTES);

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { underAttack } from './support/attacked.js';
 import { fault } from './support/fault.js';
-import { done } from './support/order.js';
+import { done, end, order } from './support/order.js';
 import type { Scene } from './support/scene.js';
 
 const KIB = 1024;
@@ -27,12 +27,14 @@ interface Storm {
   /** With which the connection ends; none where it lives. */
   readonly code?: string;
   readonly frames?: number;
-  readonly atOnce?: number;
   /** The error of calls, of so many at least. */
   readonly refuses?: { readonly code: string; readonly calls: number };
 }
 
 const IN_FLIGHT = OPTIONS.maxInFlight - 1;
+
+/** 256 MiB, if all of them were taken. */
+const HOARD = { requests: IN_FLIGHT, bytes: 512 * KIB };
 
 /** Each on a connection of its own. */
 const STORMS: readonly Storm[] = [
@@ -50,8 +52,6 @@ const STORMS: readonly Storm[] = [
   { kind: 'reused ids', code: 'ID_IN_USE' },
   // Refused one by one: the connection lives.
   { kind: 'requests past the limit', frames: 20_000, refuses: { code: 'TOO_MANY_REQUESTS', calls: 1 } },
-  // 256 MiB, if all ran at once.
-  { kind: 'long requests that run', frames: IN_FLIGHT, atOnce: 8 },
   { kind: 'events past the limit', code: 'TOO_MANY_EVENTS' },
   { kind: 'metadata past the limit', frames: 5000, refuses: { code: 'METADATA_TOO_LARGE', calls: 5000 } },
   { kind: 'generators that are not read', frames: IN_FLIGHT },
@@ -66,6 +66,7 @@ fault(
   'a storm of CANCELs, CREDITs, PINGs, HELLOs, reused ids, unknown types',
   {
     promise: 'the documented code or ignored, no growth',
+    limitMs: 180_000,
     codes: [
       'UNKNOWN_TYPE',
       'BAD_HELLO',
@@ -82,6 +83,7 @@ fault(
     const { codes } = await underAttack(scene, { options: OPTIONS, bytes: HELD_BYTES }, async () => {
       for (const storm of STORMS) await raise(scene, storm);
       for (const dialect of DIALECTS) await sendTooLong(scene, dialect);
+      await hoard(scene);
     });
     const some: unknown = expect.any(Number);
     expect(codes).toEqual({
@@ -114,6 +116,25 @@ async function raise(scene: Scene, storm: Storm): Promise<void> {
     scene.row.complain(`${kind}: ${told} were told ${refuses.code}, and not ${refuses.calls}`);
   if (unpaid > 0) scene.row.complain(`${kind}: ${unpaid} of ${values} values came without credit`);
   if (kind.startsWith('generators') && values === 0) scene.row.complain(`${kind}: no value came`);
+}
+
+/** Requests that do not end are taken until there is no room; others are answered on. */
+async function hoard(scene: Scene): Promise<void> {
+  scene.row.add({ atRisk: HOARD.requests });
+  const client = scene.startClient('hoarding-client', HOARD);
+  await client.says(/^under way$/m);
+  const takenBytes = async (): Promise<number> => {
+    const [, said] = await order(client, 'count', /^{"takenBytes":(\d+)}\n/gm);
+    return Number(said);
+  };
+  let before = 0;
+  let now = await takenBytes();
+  for (; now > before || now === 0; now = await takenBytes()) {
+    before = now;
+    await scene.moreAnswers(100);
+  }
+  await end(client);
+  if (now > HELD_BYTES) scene.row.complain(`${now} bytes of requests that run were taken`);
 }
 
 /** A call that is one byte longer than what is taken, in itself or by what is around it. */

@@ -5,7 +5,7 @@ import { settings } from './settings.mjs';
 import { AT_ONCE, CREDIT_BYTES, KINDS, MAX_FRAME_BYTES } from './storms.mjs';
 import { call, frame, hello, KIND, TYPE } from './wire.mjs';
 
-const { path, kind, frames, atOnce = AT_ONCE } = settings;
+const { path, kind, frames } = settings;
 const HEADER_BYTES = 10;
 const LAST_PING = 4_000_000_000;
 const LAST_REQUEST = 4_000_000_001;
@@ -56,8 +56,8 @@ const answered = new Promise((resolve) => {
 });
 
 socket.write(hello(MAX_FRAME_BYTES));
-for (let from = 1; from <= frames && !socket.destroyed; from += atOnce) {
-  const count = Math.min(atOnce, frames - from + 1);
+for (let from = 1; from <= frames && !socket.destroyed; from += AT_ONCE) {
+  const count = Math.min(AT_ONCE, frames - from + 1);
   const chunk = Buffer.concat(Array.from({ length: count }, (_, index) => KINDS[kind](from + index)));
   if (!socket.write(chunk))
     await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), closed]);

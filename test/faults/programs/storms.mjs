@@ -2,7 +2,6 @@
 import { call, frame, hello, KIND, TYPE, u32 } from './wire.mjs';
 
 export const MAX_FRAME_BYTES = 65_536;
-/** Of frames that are short. */
 export const AT_ONCE = 1000;
 /** Of a stream that is given no more: some values. */
 export const CREDIT_BYTES = 30;
@@ -11,9 +10,8 @@ const SKIPPABLE = 0x80;
 const UNKNOWN = 77;
 const ITEMS = '{"items":64}';
 const METADATA = JSON.stringify({ trace: 'x'.repeat(1000) });
-const LONG_PAYLOAD = 'x'.repeat(512 * 1024);
 
-const ask = (id, pattern, payload = 'x') => call(TYPE.REQUEST, id, KIND.TEXT, { pattern, payload });
+const ask = (id, pattern) => call(TYPE.REQUEST, id, KIND.TEXT, { pattern, payload: 'x' });
 const askJson = (id, pattern, payload, credit = 0) =>
   call(TYPE.REQUEST, id, KIND.JSON, { pattern, payload, credit });
 
@@ -34,7 +32,6 @@ export const KINDS = {
   HELLOs: () => hello(MAX_FRAME_BYTES),
   'reused ids': () => ask(7, 'long'),
   'requests past the limit': (n) => ask(n, 'long'),
-  'long requests that run': (n) => ask(n, 'ponder', LONG_PAYLOAD),
   'events past the limit': () => call(TYPE.EVENT, 0, KIND.JSON, { pattern: 'rest', payload: '{"ms":1000}' }),
   'metadata past the limit': (n) =>
     call(TYPE.REQUEST, n, KIND.TEXT, { pattern: 'give', payload: 'x', metadata: METADATA }),

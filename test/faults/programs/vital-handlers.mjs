@@ -1,5 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { interval, range, take } from 'rxjs';
 
@@ -44,9 +45,9 @@ export function vitalControllerOf(told) {
       return interval(1).pipe(take(upTo(MAX_VALUES, value?.items)));
     }
 
-    /** Keeps what it was given for a while, and gives little. */
-    async ponder(value) {
-      await delay(LONG_MS);
+    /** Keeps what it was given for as long as somebody waits. */
+    async hoard(value, { signal }) {
+      await once(signal, 'abort');
       return value?.length;
     }
 
@@ -85,7 +86,7 @@ export function vitalControllerOf(told) {
     const pattern = EVENTS.includes(name) ? EventPattern(name) : MessagePattern(name);
     pattern(prototype, name, Object.getOwnPropertyDescriptor(prototype, name));
   }
-  for (const name of ['long', 'stats']) {
+  for (const name of ['long', 'hoard', 'stats']) {
     // Without these Nest gives the payload alone.
     Payload()(prototype, name, 0);
     Ctx()(prototype, name, 1);

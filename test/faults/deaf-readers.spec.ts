@@ -29,6 +29,7 @@ fault(
     const honest = { inFlight: 16, restMs: 1 };
     const attack = { options: OPTIONS, honest, bytes: HELD_BYTES };
     const { codes } = await underAttack(scene, attack, async () => {
+      await scene.moreAnswers(500);
       const shares: number[] = [];
       for (let round = 0; round < ROUNDS; round += 1) shares.push(await runRound(scene));
       shares.sort((a, b) => a - b);

@@ -43,8 +43,8 @@ export const limits = [
       {
         says: 'limit: maxTotalBufferedBytes, of frames that come',
         file: 'src/net/memory-budget.ts',
-        from: 'bytes <= this.#halfBytes - this.#frameBytes ||',
-        to: 'bytes >= 0 ||',
+        from: 'if (!fits || !isNext) return false;',
+        to: 'if (bytes < 0 && (!fits || !isNext)) return false;',
       },
     ],
   ),

@@ -24,6 +24,14 @@ export const soak = [
   ),
   ...faults([
     {
+      says: 'what handlers compute is in the turn of their caller, where one floods',
+      file: 'src/net/read-turn.ts',
+      from: '    queueMicrotask(this.#measureSoon);\n',
+      to: '    this.#openBytes = bytes;\n    this.#measure();\n',
+      spec: 'test/faults/flooding.spec.ts',
+      row: 'one client floods, 20 others echo',
+    },
+    {
       says: 'an id is in use once',
       file: 'src/protocol/incoming-calls.ts',
       from: 'if (isInUse) throw',

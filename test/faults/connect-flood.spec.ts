@@ -35,7 +35,7 @@ fault(
       // The silent ones hold every place but that of the honest client: each who comes now gets one.
       flood.write(`silent ${FILLING}\n`);
       await flood.says(new RegExp(`^silent ${FILLING} is done$`, 'm'));
-      expect((await vitalsOf(server)).sockets).toBeLessThanOrEqual(OPTIONS.maxConnections);
+      expect((await vitalsOf(server)).mostSockets).toBe(OPTIONS.maxConnections);
       const before = [...scene.ledger.of('asked').keys()].filter((id) => id.startsWith('guest')).length;
       guests.write(`fresh ${LAST}\n`);
       await guests.says(new RegExp(`^fresh ${LAST} is done$`, 'm'));

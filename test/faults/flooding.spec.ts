@@ -1,5 +1,4 @@
 import type { Child } from '../support/child.js';
-import { REQUEST_COST_BYTES } from '../../src/protocol/call.js';
 import { fault } from './support/fault.js';
 import { expectGrowth } from './support/memory.js';
 import { end, order } from './support/order.js';
@@ -9,7 +8,7 @@ const OTHERS = 20;
 /** Of each of the others, in each measurement. */
 const ECHOES = 100;
 /** Calm, flood, calm, flood: a machine that is busy with something else for a while is so for both. */
-const ROUNDS = 5;
+const ROUNDS = 9;
 const MAX_RATIO = 3;
 const DIALECTS = ['binary', 'ndjson', 'nest-json', 'raw'];
 
@@ -23,9 +22,9 @@ const COMPUTING = { dialect: 'binary', pattern: 'compute', piece: 16 };
  */
 const MAX_CALLS_WAITED_FOR = 5;
 
-const OPTIONS = { maxInFlight: 2048, maxBufferedBytes: 1024 ** 2 };
-/** Of one flooder at a time. */
-const HELD_BYTES = OPTIONS.maxInFlight * REQUEST_COST_BYTES + OPTIONS.maxBufferedBytes;
+const OPTIONS = { maxTotalBufferedBytes: 64 * 1024 ** 2 };
+/** The half that is for calls and answers: no frame here is long. */
+const HELD_BYTES = OPTIONS.maxTotalBufferedBytes / 2;
 
 fault(
   'one client floods, 20 others echo',
@@ -48,11 +47,12 @@ fault(
 async function floodPlainly(scene: Scene, others: Child, dialect: string): Promise<void> {
   const path = dialect === 'raw' ? scene.rawPath : scene.path;
   const rounds = await flood(scene, others, { dialect, path });
-  const median = medianOf(rounds.map(({ calmMs, floodMs }) => floodMs / calmMs));
+  // Of each by itself: a ratio of two that stand beside each other is as far out as either of them.
+  const ratio = medianOf(rounds.map(({ floodMs }) => floodMs)) / medianOf(rounds.map(({ calmMs }) => calmMs));
   process.stderr.write(
-    `p99 of the others under a flood in ${dialect}: ${median.toFixed(1)} times what it was; ${shown(rounds)}\n`,
+    `p99 of the others under a flood in ${dialect}: ${ratio.toFixed(1)} times what it was; ${shown(rounds)}\n`,
   );
-  if (!(median <= MAX_RATIO)) scene.row.complain(`p99 is ${median.toFixed(1)}x under a flood in ${dialect}`);
+  if (!(ratio <= MAX_RATIO)) scene.row.complain(`p99 is ${ratio.toFixed(1)}x under a flood in ${dialect}`);
 }
 
 async function floodByComputing(scene: Scene, others: Child): Promise<void> {

@@ -18,6 +18,8 @@ const OPTIONS = {
   maxStreamBufferBytes: KIB,
   maxLogLinesPerCode: 5,
   logWindowMs: 1000,
+  // Who is not read for want of room is known to have left by a question that can't be written.
+  heartbeatIntervalMs: 500,
 };
 /** Of what is counted one frame may be more than there is room for; two reads of the one connection lie beside it. */
 const HELD_BYTES = OPTIONS.maxTotalBufferedBytes + 2 * OPTIONS.maxFrameBytes + 2 * 64 * KIB;

@@ -1,4 +1,4 @@
-import { faults, group } from './group.mjs';
+import { group } from './group.mjs';
 
 /** What a peer can make a server hold, and for how long. */
 export const bounds = [
@@ -180,13 +180,6 @@ export const bounds = [
       name: 'silent for longest makes room',
     },
     {
-      says: 'the limit of connections',
-      file: 'src/net/endpoint.ts',
-      from: '    this.server.maxConnections = settings.maxConnections;\n',
-      to: '',
-      name: 'one that has come just now is not closed',
-    },
-    {
       says: 'who has left has no place any more',
       file: 'src/net/connection-limit.ts',
       from: "    connection.socket.once('close', () => this.#forget(connection));\n",
@@ -299,88 +292,6 @@ export const bounds = [
       from: 'this.#share.hold(0, 0, this.owner.calls.heldBytes + unreadBytes);',
       to: 'this.#share.hold(0, 0, unreadBytes);',
       name: 'its events run on',
-    },
-  ]),
-  ...faults([
-    {
-      says: 'the slow-reader limit',
-      file: 'src/net/read-gate.ts',
-      from: '      else this.owner.tooSlow(standstill(slowReaderTimeoutMs));\n',
-      to: '      else if (takenBefore < 0) this.owner.tooSlow(standstill(slowReaderTimeoutMs));\n',
-      spec: 'test/faults/deaf-readers.spec.ts',
-      row: 'a reader that never reads, 10,000 requests, in each dialect',
-    },
-    {
-      says: 'the mark above which a connection is not read on',
-      file: 'src/net/read-gate.ts',
-      from: 'if (!dialect.mayStopReading) this.#isBacklogged = true;',
-      to: 'if (!dialect.mayStopReading) this.#isBacklogged = maxBufferedBytes < 0;',
-      spec: 'test/faults/deaf-readers.spec.ts',
-      row: 'a reader that never reads, 10,000 requests, in each dialect',
-    },
-    {
-      says: 'the partial-frame timeout',
-      file: 'src/net/frame-timer.ts',
-      from: '    if (wasHeldUp || !this.owner.isReading() || !standsStill()) {',
-      to: '    if (wasHeldUp || !this.owner.isReading() || standsStill()) {',
-      spec: 'test/faults/half-frames.spec.ts',
-      row: 'half a frame, then silence; one byte a second',
-    },
-    {
-      says: 'the limit of what all connections hold',
-      file: 'src/net/memory-budget.ts',
-      from: 'bytes <= this.#halfBytes - this.#frameBytes ||',
-      to: 'bytes >= 0 ||',
-      spec: 'test/faults/announced-frames.spec.ts',
-      row: '1,000 connections with a frame of the largest length announced and never sent',
-    },
-    {
-      says: 'reading in turns',
-      file: 'src/net/read-turn.ts',
-      from: 'const TURN_MS = 0.3;\nconst LONE_TURN_MS = 8;',
-      to: 'const TURN_MS = 10_000;\nconst LONE_TURN_MS = 10_000;',
-      spec: 'test/faults/flooding.spec.ts',
-      row: 'one client floods, 20 others echo',
-    },
-    {
-      says: 'the limit of requests in flight',
-      file: 'src/protocol/incoming-calls.ts',
-      from: 'if (this.areLimitsTold && this.#hasTooManyRequests) {',
-      to: 'if (!this.areLimitsTold && this.#hasTooManyRequests) {',
-      spec: 'test/faults/frame-storm.spec.ts',
-      row: 'a storm of CANCELs, CREDITs, PINGs, HELLOs, reused ids, unknown types',
-    },
-    {
-      says: 'silent connections go first',
-      file: 'src/net/connection-limit.ts',
-      from: '    this.#isLooking = true;\n',
-      to: '    if (this.#open.size > 0) return;\n    this.#isLooking = true;\n',
-      spec: 'test/faults/connect-flood.spec.ts',
-      row: 'a flood of connects past maxConnections and past the backlog',
-    },
-    {
-      says: 'an id is in use once',
-      file: 'src/protocol/incoming-calls.ts',
-      from: 'if (isInUse) throw',
-      to: 'if (isInUse && id < 0) throw',
-      spec: 'test/faults/frame-storm.spec.ts',
-      row: 'a storm of CANCELs, CREDITs, PINGs, HELLOs, reused ids, unknown types',
-    },
-    {
-      says: 'a server that stops reading reads on once its answers have left',
-      file: 'src/net/read-gate.ts',
-      from: '    this.#isBacklogged = false;\n    this.#unwatch();\n',
-      to: '    this.#isBacklogged = this.#isClosed;\n    this.#unwatch();\n    if (!this.#isClosed) return;\n',
-      spec: 'test/faults/big-echoes.spec.ts',
-      row: '64 echoes of 1 MiB both ways at once; 512 of 16 KiB; on one connection',
-    },
-    {
-      says: 'what the system has no room for is said',
-      file: 'src/net/listen-errors.ts',
-      from: 'advice === undefined ? says : `${says} ${advice}`',
-      to: "advice === '' ? `${says} ${advice}` : says",
-      spec: 'test/faults/no-room.spec.ts',
-      row: 'disk full, read-only directory, no permission (as another uid)',
     },
   ]),
 ];

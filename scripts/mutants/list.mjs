@@ -7,6 +7,7 @@ import { dialects } from './dialects.mjs';
 import { letter } from './letter.mjs';
 import { lifecycle } from './lifecycle.mjs';
 import { lifetime } from './lifetime.mjs';
+import { limits } from './limits.mjs';
 import { net } from './net.mjs';
 import { ownership } from './ownership.mjs';
 import { parity } from './parity.mjs';
@@ -28,6 +29,7 @@ export const mutants = [
   ...protocol,
   ...net,
   ...bounds,
+  ...limits,
   ...callMemory,
   ...calls,
   ...letter,

@@ -2,7 +2,7 @@ import { faults } from './group.mjs';
 
 const rowOf = (spec, row, entries) => faults(entries.map((entry) => ({ ...entry, spec, row })));
 
-/** The long rows of the fault suite, and those that measure. */
+/** Rows of the fault suite, the long ones too, of what is no limit: those of the limits are in limits.mjs. */
 export const soak = [
   ...rowOf(
     'test/faults/garbage.soak.spec.ts',
@@ -22,4 +22,38 @@ export const soak = [
       },
     ],
   ),
+  ...faults([
+    {
+      says: 'what handlers compute is in the turn of their caller, where one floods',
+      file: 'src/net/read-turn.ts',
+      from: '    queueMicrotask(this.#measureSoon);\n',
+      to: '    this.#openBytes = bytes;\n    if (bytes < 0) queueMicrotask(this.#measureSoon);\n    else this.#measure();\n',
+      spec: 'test/faults/flooding.spec.ts',
+      row: 'one client floods, 20 others echo',
+    },
+    {
+      says: 'an id is in use once',
+      file: 'src/protocol/incoming-calls.ts',
+      from: 'if (isInUse) throw',
+      to: 'if (isInUse && id < 0) throw',
+      spec: 'test/faults/frame-storm.spec.ts',
+      row: 'a storm of CANCELs, CREDITs, PINGs, HELLOs, reused ids, unknown types',
+    },
+    {
+      says: 'a server that stops reading reads on once its answers have left',
+      file: 'src/net/read-gate.ts',
+      from: '    this.#isBacklogged = false;\n    this.#unwatch();\n',
+      to: '    this.#isBacklogged = this.#isClosed;\n    this.#unwatch();\n    if (!this.#isClosed) return;\n',
+      spec: 'test/faults/big-echoes.spec.ts',
+      row: '64 echoes of 1 MiB both ways at once; 512 of 16 KiB; on one connection',
+    },
+    {
+      says: 'what the system has no room for is said',
+      file: 'src/net/listen-errors.ts',
+      from: 'advice === undefined ? says : `${says} ${advice}`',
+      to: "advice === '' ? `${says} ${advice}` : says",
+      spec: 'test/faults/no-room.spec.ts',
+      row: 'disk full, read-only directory, no permission (as another uid)',
+    },
+  ]),
 ];

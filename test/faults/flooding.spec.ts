@@ -1,5 +1,6 @@
 import type { Child } from '../support/child.js';
 import { fault } from './support/fault.js';
+import { expectGrowth } from './support/memory.js';
 import { end, order } from './support/order.js';
 import type { Scene } from './support/scene.js';
 
@@ -7,47 +8,104 @@ const OTHERS = 20;
 /** Of each of the others, in each measurement. */
 const ECHOES = 100;
 /** Calm, flood, calm, flood: a machine that is busy with something else for a while is so for both. */
-const ROUNDS = 7;
+const ROUNDS = 9;
 const MAX_RATIO = 3;
+const DIALECTS = ['binary', 'ndjson', 'nest-json', 'raw'];
+
+/** Of one call of the handler `compute`. */
+const COMPUTE_MS = 3;
+/** In 8 pieces, so that all of them are done soon after. */
+const COMPUTING = { dialect: 'binary', pattern: 'compute', piece: 16 };
+/**
+ * A handler that computes can't be interrupted: one call of it, or a few where those before them were short, are a turn. An echo
+ * is read in one turn and may meet another one on its way back; the rest is for a machine that is busy with something else.
+ */
+const MAX_CALLS_WAITED_FOR = 5;
+
+const OPTIONS = { maxTotalBufferedBytes: 64 * 1024 ** 2 };
+/** The half that is for calls and answers: no frame here is long. */
+const HELD_BYTES = OPTIONS.maxTotalBufferedBytes / 2;
 
 fault(
   'one client floods, 20 others echo',
-  { promise: "the others' p99 at most 3x what it was, in one run" },
+  { promise: "the others' p99 at most 3x what it was, in one run", limitMs: 180_000 },
   async (scene) => {
     const { path, rawPath, journal } = scene;
-    const server = scene.startClient('vital-server', { path, rawPath, journal: journal.path });
+    const settings = { path, rawPath, journal: journal.path, options: OPTIONS };
+    const server = scene.startClient('vital-server', settings);
     await server.says(/^ready$/m);
     const others = scene.startClient('echo-clients', { clients: OTHERS, echoes: ECHOES });
     await others.says(/^ready$/m);
-    for (const dialect of ['binary', 'ndjson']) await flood(scene, others, dialect);
+    await expectGrowth(server, HELD_BYTES, async () => {
+      for (const dialect of DIALECTS) await floodPlainly(scene, others, dialect);
+      await floodByComputing(scene, others);
+    });
     for (const program of [others, server]) await end(program);
   },
 );
 
-async function flood(scene: Scene, others: Child, dialect: string): Promise<void> {
-  const flooder = scene.startClient('flood-client', { dialect });
-  await flooder.says(/^ready$/m);
-  // Once before it counts: code that has not run before is slow.
-  await ratioOf(flooder, others);
-  scene.row.add({ atRisk: 2 * (ROUNDS + 1) * OTHERS * ECHOES, lost: scene.ledger.count('failed') });
-  const ratios: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) ratios.push(await ratioOf(flooder, others));
-  await end(flooder);
-  const shown = ratios.map((ratio) => ratio.toFixed(1)).join(', ');
-  process.stderr.write(`p99 of the others under a flood in ${dialect}: ${shown} times what it was\n`);
-  const median = [...ratios].sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? NaN;
-  if (!(median <= MAX_RATIO)) scene.row.complain(`p99 is ${median.toFixed(1)}x under a flood in ${dialect}`);
+async function floodPlainly(scene: Scene, others: Child, dialect: string): Promise<void> {
+  const path = dialect === 'raw' ? scene.rawPath : scene.path;
+  const rounds = await flood(scene, others, { dialect, path });
+  // Of each by itself: a ratio of two that stand beside each other is as far out as either of them.
+  const ratio = medianOf(rounds.map(({ floodMs }) => floodMs)) / medianOf(rounds.map(({ calmMs }) => calmMs));
+  process.stderr.write(
+    `p99 of the others under a flood in ${dialect}: ${ratio.toFixed(1)} times what it was; ${shown(rounds)}\n`,
+  );
+  if (!(ratio <= MAX_RATIO)) scene.row.complain(`p99 is ${ratio.toFixed(1)}x under a flood in ${dialect}`);
 }
 
-async function ratioOf(flooder: Child, others: Child): Promise<number> {
+async function floodByComputing(scene: Scene, others: Child): Promise<void> {
+  const rounds = await flood(scene, others, COMPUTING);
+  // The best of them: calls of a set time are not slower where a machine is, but whoever waits for its turn after them is.
+  const calls = Math.min(...rounds.map(({ calmMs, floodMs }) => (floodMs - calmMs) / COMPUTE_MS));
+  process.stderr.write(
+    `p99 of the others under calls that compute: ${calls.toFixed(1)} of these longer; ${shown(rounds)}\n`,
+  );
+  if (!(calls <= MAX_CALLS_WAITED_FOR))
+    scene.row.complain(`p99 is by ${calls.toFixed(1)} calls longer under calls that compute`);
+}
+
+interface Round {
+  readonly calmMs: number;
+  readonly floodMs: number;
+  /** Of the flooder, until it was calm. */
+  readonly answers: number;
+}
+
+async function flood(
+  scene: Scene,
+  others: Child,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<Round[]> {
+  const flooder = scene.startClient('flood-client', settings);
+  await flooder.says(/^ready$/m);
+  // Once before it counts: code that has not run before is slow.
+  await runRound(flooder, others);
+  scene.row.add({ atRisk: 2 * (ROUNDS + 1) * OTHERS * ECHOES, lost: scene.ledger.count('failed') });
+  const rounds: Round[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) rounds.push(await runRound(flooder, others));
+  await end(flooder);
+  return rounds;
+}
+
+async function runRound(flooder: Child, others: Child): Promise<Round> {
   const calmMs = await p99MsOf(others);
   await order(flooder, 'flood', /^it floods\n/gm);
   const floodMs = await p99MsOf(others);
-  await order(flooder, 'calm', /^it is calm\b.*\n/gm);
-  return floodMs / calmMs;
+  const [, answers] = await order(flooder, 'calm', /^it is calm (.*)\n/gm);
+  return { calmMs, floodMs, answers: Number(answers) };
 }
 
 async function p99MsOf(others: Child): Promise<number> {
   const [, said = ''] = await order(others, 'measure', /^measured (.*)\n/gm);
   return (JSON.parse(said) as { readonly p99Ms: number }).p99Ms;
 }
+
+const shown = (rounds: readonly Round[]): string =>
+  rounds
+    .map(({ calmMs, floodMs, answers }) => `${calmMs.toFixed(1)}:${floodMs.toFixed(1)} ms (${answers})`)
+    .join(', ');
+
+const medianOf = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;

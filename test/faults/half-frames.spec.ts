@@ -16,29 +16,37 @@ const PEERS = [
   { what: 'a byte a second', bytes: KIB, firstBytes: 50, stepBytes: 1, stepMs: 1000, lives: false },
   { what: 'slow', bytes: 1000 * KIB, firstBytes: 50, stepBytes: 100 * KIB, stepMs: 400, lives: true },
 ];
+/** Of a hello that never comes to its end the first bytes: it has a time of its own, which ends sooner. */
+const HALF_HELLO = { ...PEERS[0]!, dialect: 'binary', what: 'half a hello', helloBytes: 20, firstBytes: 0 };
+const OPTIONS = { partialFrameTimeoutMs: TIMEOUT_MS, helloTimeoutMs: TIMEOUT_MS / 2 };
+/** As they come, and as what they are made into; those that are text once more. */
+const HELD_BYTES = 3 * DIALECTS.length * PEERS.reduce((sum, { bytes }) => sum + bytes, 0);
 
 fault(
   'half a frame, then silence; one byte a second',
-  { promise: 'cut by the partial-frame timeout; a slow but moving sender lives', codes: ['FRAME_TIMEOUT'] },
+  {
+    promise: 'cut by the partial-frame timeout; a slow but moving sender lives',
+    codes: ['FRAME_TIMEOUT', 'HELLO_TIMEOUT'],
+  },
   async (scene) => {
-    const { codes } = await underAttack(
-      scene,
-      { options: { partialFrameTimeoutMs: TIMEOUT_MS } },
-      async () => {
-        await Promise.all(DIALECTS.flatMap((dialect) => PEERS.map((peer) => meet(scene, dialect, peer))));
-      },
-    );
-    expect(codes).toEqual({ FRAME_TIMEOUT: DIALECTS.length * 2 });
+    const { codes } = await underAttack(scene, { options: OPTIONS, bytes: HELD_BYTES }, async () => {
+      const peers = DIALECTS.flatMap((dialect) => PEERS.map((peer) => ({ dialect, ...peer })));
+      await Promise.all([...peers, HALF_HELLO].map((peer) => meet(scene, peer)));
+    });
+    expect(codes).toEqual({ FRAME_TIMEOUT: DIALECTS.length * 2, HELLO_TIMEOUT: 1 });
   },
 );
 
-async function meet(scene: Scene, dialect: string, peer: (typeof PEERS)[number]): Promise<void> {
-  const said = await done(scene.startClient('half-client', { dialect, ...peer }));
+async function meet(
+  scene: Scene,
+  peer: (typeof PEERS)[number] & { readonly dialect: string },
+): Promise<void> {
+  const said = await done(scene.startClient('half-client', { ...peer }));
   const { isAnswered, tookMs } = JSON.parse(said) as {
     readonly isAnswered: boolean;
     readonly tookMs: number;
   };
   scene.row.add({ atRisk: 1, lost: isAnswered === peer.lives ? 0 : 1 });
   if (!peer.lives && tookMs > NOTICED_MS)
-    scene.row.complain(`${peer.what} in ${dialect} was cut after ${Math.round(tookMs)} ms`);
+    scene.row.complain(`${peer.what} in ${peer.dialect} was cut after ${Math.round(tookMs)} ms`);
 }

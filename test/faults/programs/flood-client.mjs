@@ -4,29 +4,46 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { settings } from './settings.mjs';
-import { call, hello, KIND, TYPE } from './wire.mjs';
+import { call, hello, KIND, packet, TYPE } from './wire.mjs';
 
-const { path, dialect } = settings;
-const PIECE = 256;
+/** So many requests are written at once. */
+const { path, dialect, pattern = 'give', piece: PIECE = 256 } = settings;
 /** With ids of their own: those of the first are free again when its turn comes. */
 const PIECES = 400;
 const NEWLINE = 0x0a;
+const HASH = 0x23;
 const PAYLOAD = '{"id":1}';
+
+const count = (chunk, wanted) => chunk.reduce((sum, byte) => sum + (byte === wanted ? 1 : 0), 0);
 
 const DIALECTS = {
   binary: {
-    request: (id) => call(TYPE.REQUEST, id, KIND.JSON, { pattern: 'give', payload: PAYLOAD }),
+    request: (id) => call(TYPE.REQUEST, id, KIND.JSON, { pattern, payload: PAYLOAD }),
     // Each answer is a header and the payload.
     answersIn: (chunk) => chunk.length / (10 + PAYLOAD.length),
-    maxInFlight: 2048,
+    maxInFlight: 8 * PIECE,
     async open(socket) {
       socket.write(hello(65_536));
       await once(socket, 'data');
     },
   },
   ndjson: {
-    request: (id) => Buffer.from(`{"id":${id},"pattern":"give","data":${PAYLOAD}}\n`),
-    answersIn: (chunk) => chunk.reduce((lines, byte) => lines + (byte === NEWLINE ? 1 : 0), 0),
+    request: (id) => Buffer.from(`{"id":${id},"pattern":"${pattern}","data":${PAYLOAD}}\n`),
+    answersIn: (chunk) => count(chunk, NEWLINE),
+    maxInFlight: Infinity,
+    open: () => undefined,
+  },
+  'nest-json': {
+    request: (id) => packet({ pattern, data: JSON.parse(PAYLOAD), id: `n${id}` }),
+    // Behind the length of each.
+    answersIn: (chunk) => count(chunk, HASH),
+    maxInFlight: Infinity,
+    open: () => undefined,
+  },
+  raw: {
+    // Which bytes are one call is for the server to say: all of them come back.
+    request: () => Buffer.from(PAYLOAD),
+    answersIn: (chunk) => chunk.length / PAYLOAD.length,
     maxInFlight: Infinity,
     open: () => undefined,
   },

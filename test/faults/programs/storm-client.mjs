@@ -1,36 +1,39 @@
-// Writes so many frames of one kind on one connection, then a PING with an id of its own; says whether that was answered, and
-// how many frames came.
+// Writes so many frames of one kind on one connection, then a PING and a request with ids of their own; says whether both were
+// answered, which errors came, and of streams how many values, and how many of them without credit.
 import { connect } from 'node:net';
 import { settings } from './settings.mjs';
-import { call, frame, hello, KIND, TYPE, u32 } from './wire.mjs';
+import { AT_ONCE, CREDIT_BYTES, KINDS, MAX_FRAME_BYTES } from './storms.mjs';
+import { call, frame, hello, KIND, TYPE } from './wire.mjs';
 
 const { path, kind, frames } = settings;
-const AT_ONCE = 1000;
-const MAX_FRAME_BYTES = 65_536;
-const LAST_ID = 4_000_000_000;
-const SKIPPABLE = 0x80;
-const UNKNOWN = 77;
+const HEADER_BYTES = 10;
+const LAST_PING = 4_000_000_000;
+const LAST_REQUEST = 4_000_000_001;
+/** Its answer comes when what was asked before it has long begun. */
+const LAST_MS = 100;
 
-const ask = (id, pattern) => call(TYPE.REQUEST, id, KIND.TEXT, { pattern, payload: 'x' });
+const awaited = new Set([LAST_PING, LAST_REQUEST]);
+const errors = {};
+const creditOf = new Map();
+let values = 0;
+let unpaid = 0;
 
-/** One frame of each kind; `n` counts. */
-const KINDS = {
-  'CANCELs of what is over': (n) => frame(TYPE.CANCEL, n),
-  'CANCELs of what runs': (n) => Buffer.concat([ask(n, 'long'), frame(TYPE.CANCEL, n)]),
-  // First a chunk of the ones, then of the others.
-  'CANCELs of what runs on': (n) =>
-    n % AT_ONCE <= AT_ONCE / 2 && n % AT_ONCE > 0
-      ? call(TYPE.REQUEST, n, KIND.JSON, { pattern: 'wait', payload: '{"ms":1000}' })
-      : frame(TYPE.CANCEL, n - AT_ONCE / 2),
-  'CREDITs of what is over': (n) => frame(TYPE.CREDIT, n, 0, u32(2 ** 31)),
-  'CREDITs of nobody': () => frame(TYPE.CREDIT, 0, 0, u32(2 ** 31)),
-  PINGs: (n) => frame(TYPE.PING, n),
-  PONGs: (n) => frame(TYPE.PONG, n),
-  'unknown types that may be skipped': (n) => frame(UNKNOWN, n, SKIPPABLE, Buffer.from('?')),
-  'unknown types': (n) => frame(UNKNOWN, n),
-  HELLOs: () => hello(MAX_FRAME_BYTES),
-  'reused ids': () => ask(7, 'long'),
-  'requests past the limit': (n) => ask(n, 'long'),
+/** A value may take the credit below nothing, and then none may come. */
+function countValue(id, wireBytes) {
+  const creditBytes = creditOf.get(id) ?? CREDIT_BYTES;
+  values += 1;
+  if (creditBytes <= 0) unpaid += 1;
+  creditOf.set(id, creditBytes - wireBytes);
+}
+
+const READERS = {
+  [TYPE.PONG]: (id) => awaited.delete(id),
+  [TYPE.RESPONSE]: (id) => awaited.delete(id),
+  [TYPE.NEXT]: (id, body) => countValue(id, HEADER_BYTES + body.length),
+  [TYPE.ERROR](id, body) {
+    const { code } = JSON.parse(body);
+    if (!awaited.delete(id)) errors[code] = (errors[code] ?? 0) + 1;
+  },
 };
 
 const socket = connect(path);
@@ -41,11 +44,14 @@ const answered = new Promise((resolve) => {
   socket.on('data', (chunk) => {
     rest = Buffer.concat([rest, chunk]);
     let at = 0;
-    for (; rest.length - at >= 10; at += 10 + rest.readUInt32BE(at)) {
-      if (rest.readUInt32BE(at) > rest.length - at - 10) break;
-      if (rest[at + 8] === TYPE.PONG && rest.readUInt32BE(at + 4) === LAST_ID) resolve();
+    while (rest.length - at >= HEADER_BYTES) {
+      const end = at + HEADER_BYTES + rest.readUInt32BE(at);
+      if (end > rest.length) break;
+      READERS[rest[at + 8]]?.(rest.readUInt32BE(at + 4), rest.subarray(at + HEADER_BYTES, end));
+      at = end;
     }
     rest = rest.subarray(at);
+    if (awaited.size === 0) resolve();
   });
 });
 
@@ -56,7 +62,11 @@ for (let from = 1; from <= frames && !socket.destroyed; from += AT_ONCE) {
   if (!socket.write(chunk))
     await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), closed]);
 }
-if (!socket.destroyed) socket.write(frame(TYPE.PING, LAST_ID));
+if (!socket.destroyed) {
+  const last = { pattern: 'wait', payload: JSON.stringify({ ms: LAST_MS }) };
+  socket.write(frame(TYPE.PING, LAST_PING));
+  socket.write(call(TYPE.REQUEST, LAST_REQUEST, KIND.JSON, last));
+}
 const lives = await Promise.race([answered.then(() => true), closed.then(() => false)]);
-console.log(JSON.stringify({ lives }));
+console.log(JSON.stringify({ lives, errors, values, unpaid }));
 socket.destroy();

@@ -1,13 +1,18 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { interval, take } from 'rxjs';
+import { interval, range, take } from 'rxjs';
 
 const MAX_VALUES = 64;
 const MAX_PAUSE_MS = 1000;
 const LONG_MS = 200;
+/** Of one call that computes. */
+const COMPUTE_MS = 3;
 /** Longer than any process here is held up. */
 const VERY_LONG_MS = 10_000;
+
+const EVENTS = ['noted', 'rest'];
 
 /** What a peer may ask for is bounded: these are called with whatever came out of a mutation. */
 const upTo = (limit, value) => (value >= 0 && value <= limit ? Math.floor(value) : 1);
@@ -40,12 +45,33 @@ export function vitalControllerOf(told) {
       return interval(1).pipe(take(upTo(MAX_VALUES, value?.items)));
     }
 
+    /** Keeps what it was given for as long as somebody waits. */
+    async hoard(value, { signal }) {
+      await once(signal, 'abort');
+      return value?.length;
+    }
+
+    /** As fast as it is subscribed to. */
+    burst(value) {
+      return range(0, upTo(MAX_VALUES, value?.items));
+    }
+
+    /** Keeps the whole process from everything else. */
+    compute(value) {
+      for (const endsAtMs = performance.now() + COMPUTE_MS; performance.now() < endsAtMs;);
+      return value;
+    }
+
     fail(value) {
       throw new RpcException({ reason: 'asked to', value });
     }
 
     noted() {
       told.events += 1;
+    }
+
+    async rest(value) {
+      await delay(upTo(MAX_PAUSE_MS, value?.ms));
     }
 
     stats(_value, context) {
@@ -57,10 +83,10 @@ export function vitalControllerOf(told) {
   const { prototype } = VitalHandlers;
   for (const name of Object.getOwnPropertyNames(prototype)) {
     if (name === 'constructor') continue;
-    const pattern = name === 'noted' ? EventPattern(name) : MessagePattern(name);
+    const pattern = EVENTS.includes(name) ? EventPattern(name) : MessagePattern(name);
     pattern(prototype, name, Object.getOwnPropertyDescriptor(prototype, name));
   }
-  for (const name of ['long', 'stats']) {
+  for (const name of ['long', 'hoard', 'stats']) {
     // Without these Nest gives the payload alone.
     Payload()(prototype, name, 0);
     Ctx()(prototype, name, 1);

@@ -14,6 +14,7 @@ import { vitals } from './vitals.mjs';
 const { path, rawPath, journal, options } = settings;
 const told = { events: 0, stats: undefined };
 const sockets = new Set();
+let mostSockets = 0;
 
 /** The lines are many: by code, how many there were. What has no code is kept as it is. */
 const log = { codes: {}, others: [] };
@@ -46,6 +47,8 @@ const app = await NestFactory.createMicroservice(Root, { strategy, logger, abort
 function keepSockets() {
   strategy.on('connection', (socket) => {
     sockets.add(socket);
+    // One that is destroyed has no place any more, and says so a little later.
+    mostSockets = Math.max(mostSockets, [...sockets].filter(({ destroyed }) => !destroyed).length);
     socket.once('close', () => sockets.delete(socket));
   });
 }
@@ -69,7 +72,7 @@ const ORDERS = {
   },
   async vitals() {
     const { connections, callsInFlight } = told.stats?.() ?? {};
-    const figures = { ...(await vitals()), connections, callsInFlight, sockets: sockets.size };
+    const figures = { ...(await vitals()), connections, callsInFlight, sockets: sockets.size, mostSockets };
     console.log(JSON.stringify({ ...figures, ...log }));
   },
   async end() {

@@ -1,5 +1,17 @@
 // Frames of the binary dialect, by the page (docs/PROTOCOL.md) and not by our encoder.
-export const TYPE = { HELLO: 1, REQUEST: 3, EVENT: 4, CANCEL: 9, CREDIT: 10, PING: 11, PONG: 12, GOAWAY: 13 };
+export const TYPE = {
+  HELLO: 1,
+  REQUEST: 3,
+  EVENT: 4,
+  RESPONSE: 5,
+  NEXT: 6,
+  ERROR: 8,
+  CANCEL: 9,
+  CREDIT: 10,
+  PING: 11,
+  PONG: 12,
+  GOAWAY: 13,
+};
 export const KIND = { NONE: 0, JSON: 1, TEXT: 2, BYTES: 3 };
 
 export const u32 = (value) => {

@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import type { UdsServerSettings } from '../../../src/index.js';
 import type { Child } from '../../support/child.js';
+import { expectGrowth } from './memory.js';
 import { done, end } from './order.js';
 import type { Scene } from './scene.js';
 import { type ServerVitals, vitalsOf } from './vitals.js';
@@ -15,17 +16,20 @@ interface Attack {
   readonly options?: Partial<UdsServerSettings>;
   /** Of the client that echoes beside the attack; see programs/steady-client.mjs. */
   readonly honest?: Readonly<Record<string, unknown>>;
+  /** What the server may come to hold by the attack, as its options have it; nothing worth a word, unless it is given. */
+  readonly bytes?: number;
 }
 
 /**
  * Attacks a server while an honest client echoes beside the attack. All of its calls must be answered, on one connection; when
- * all attackers have gone the server must hold what it held before, and end in good order.
+ * all attackers have gone the server must hold what it held before, and end in good order. Its memory must grow meanwhile by
+ * no more than its options let it.
  *
  * @returns what it held at the end, and logged.
  */
 export async function underAttack(
   scene: Scene,
-  { options = {}, honest: more = {} }: Attack,
+  { options = {}, honest: more = {}, bytes = 0 }: Attack,
   attack: (server: Child) => Promise<void>,
 ): Promise<ServerVitals> {
   const { path, rawPath, journal } = scene;
@@ -36,7 +40,7 @@ export async function underAttack(
   await honest.says(/^under way$/m);
   await scene.moreAnswers(100);
 
-  await attack(server);
+  await expectGrowth(server, bytes, async () => await attack(server));
 
   await scene.moreAnswers(100);
   honest.write('stop\n');

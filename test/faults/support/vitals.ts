@@ -15,6 +15,8 @@ export interface ServerVitals extends Vitals {
   readonly connections: number;
   readonly callsInFlight: number;
   readonly sockets: number;
+  /** Open at once, at any moment so far. */
+  readonly mostSockets: number;
   /** What was logged, by code. */
   readonly codes: Readonly<Record<string, number>>;
   /** Lines without a code. */

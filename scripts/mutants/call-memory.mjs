@@ -78,7 +78,7 @@ export const callMemory = [
     {
       says: 'what handlers do is in the turn of their caller',
       file: 'src/net/read-turn.ts',
-      from: '    queueMicrotask(this.#measureSoon);\n',
+      from: '    // A tick begins once no promise is left to go on.\n    queueMicrotask(this.#measureSoon);\n',
       to: '    this.#openBytes = bytes;\n    this.#measure();\n',
       name: 'short calls of a handler that computes',
     },

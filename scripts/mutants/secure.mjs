@@ -6,8 +6,8 @@ export const secure = [
     {
       says: 'calls that end as they start do not hold their connection back for ever',
       file: 'src/net/call-starter.ts',
-      from: 'of this.#calls.splice(0)) {',
-      to: 'of this.#calls) {',
+      from: 'return this.#calls.length > 0 && !this.#isResting;',
+      to: 'return true;',
       name: 'ndjson that knows no limits sends thousands of requests that end as they start',
     },
   ]),

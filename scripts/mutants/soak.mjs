@@ -26,7 +26,7 @@ export const soak = [
     {
       says: 'what handlers compute is in the turn of their caller, where one floods',
       file: 'src/net/read-turn.ts',
-      from: '    queueMicrotask(this.#measureSoon);\n',
+      from: '    // A tick begins once no promise is left to go on.\n    queueMicrotask(this.#measureSoon);\n',
       to: '    this.#openBytes = bytes;\n    if (bytes < 0) queueMicrotask(this.#measureSoon);\n    else this.#measure();\n',
       spec: 'test/faults/flooding.spec.ts',
       row: 'one client floods, 20 others echo',

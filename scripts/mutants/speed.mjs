@@ -55,6 +55,13 @@ export const speed = [
       name: 'the first are answered before the last',
     },
     {
+      says: 'calls that start in a moment hold nobody back',
+      file: 'src/net/call-starter.ts',
+      from: 'return this.#calls.length > 0 && !this.#isResting;',
+      to: 'return this.#calls.length > 0;',
+      name: 'hold nobody back',
+    },
+    {
       says: 'a group that waits for its turn starts',
       file: 'src/net/call-starter.ts',
       from: '    if (this.#calls.length > 0) this.#restart();\n',

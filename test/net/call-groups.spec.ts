@@ -5,7 +5,8 @@ import type { Buffer } from 'node:buffer';
 import { serve } from '../support/nest.js';
 import { rawCall, rawFrame } from '../support/raw-frames.js';
 import { beKnownAsCheap, RawPeer } from '../support/raw-peer.js';
-import { until } from '../support/wait.js';
+import { TextPeer } from '../support/text-peer.js';
+import { turns, until } from '../support/wait.js';
 import { TYPE } from '../support/wire-tap.js';
 
 const MANY = 64;
@@ -72,5 +73,25 @@ describe('many calls that are read together', () => {
     peer.send(...events(), rawFrame({ type: 99 }));
     await peer.closed();
     await until(() => begun === MANY, 'all ran');
+  });
+
+  it('hold nobody back who has cancelled all of them behind them', async () => {
+    const { path } = await serve([Counting]);
+    const peer = await TextPeer.to(path);
+    // Who has been alone for a while has long turns: what comes then is read in one go.
+    const pings = Array.from({ length: 100 }, () => ({ id: 0, ping: true }));
+    let before = 0;
+    for (const endsAtMs = performance.now() + 300; performance.now() < endsAtMs;)
+      await peer.sendLines(...pings).linesCome((before += 100));
+    // Two groups in which none runs.
+    const ids = Array.from({ length: 32 }, (_, at) => at + 1);
+    peer.sendLines(
+      ...ids.map((id) => ({ id, pattern: 'count' })),
+      ...ids.map((id) => ({ id, cancel: true })),
+    );
+    await turns();
+    peer.sendLines({ id: 'last', pattern: 'count' });
+    const lines = await peer.linesCome(before + 1);
+    expect(lines.slice(before).map(({ id }) => id)).toEqual(['last']);
   });
 });

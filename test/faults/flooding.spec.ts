@@ -44,7 +44,17 @@ fault(
   },
 );
 
+/** A machine that is busy with something else fails one run; a server that lets others wait, each. */
+const RUNS = 3;
+
 async function floodPlainly(scene: Scene, others: Child, dialect: string): Promise<void> {
+  let ratio = Infinity;
+  for (let run = 0; run < RUNS && !(ratio <= MAX_RATIO); run += 1)
+    ratio = await ratioUnderFlood(scene, others, dialect);
+  if (!(ratio <= MAX_RATIO)) scene.row.complain(`p99 is ${ratio.toFixed(1)}x under a flood in ${dialect}`);
+}
+
+async function ratioUnderFlood(scene: Scene, others: Child, dialect: string): Promise<number> {
   const path = dialect === 'raw' ? scene.rawPath : scene.path;
   const rounds = await flood(scene, others, { dialect, path });
   // Of each by itself: a ratio of two that stand beside each other is as far out as either of them.
@@ -52,7 +62,7 @@ async function floodPlainly(scene: Scene, others: Child, dialect: string): Promi
   process.stderr.write(
     `p99 of the others under a flood in ${dialect}: ${ratio.toFixed(1)} times what it was; ${shown(rounds)}\n`,
   );
-  if (!(ratio <= MAX_RATIO)) scene.row.complain(`p99 is ${ratio.toFixed(1)}x under a flood in ${dialect}`);
+  return ratio;
 }
 
 async function floodByComputing(scene: Scene, others: Child): Promise<void> {

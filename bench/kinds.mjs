@@ -76,8 +76,11 @@ async function idle(task, folder, run) {
     // One after the other: so many connections of several peers would be too many for one machine.
     const [result] = await withPeers([file], folder, async ([peer]) => {
       await peer.order(wordsOf(task, run.warmUpMs), run.limitMs);
-      const rate = async () =>
-        (await peer.measure(wordsOf(task, task.durationMs * run.pace), run.limitMs))?.callsPerSecond;
+      // Behind connections that came or went, or a collection of garbage, it is a while until all is as it was.
+      const rate = async () => {
+        await peer.order(wordsOf(task, run.warmUpMs), run.limitMs);
+        return (await peer.measure(wordsOf(task, task.durationMs * run.pace), run.limitMs))?.callsPerSecond;
+      };
       return await takeTurns([peer], run, async () => {
         const without = await rate();
         const before = await peer.collectedBytes();

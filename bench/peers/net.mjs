@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { connect as connectTo, createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export const name = 'bare net (ceiling)';
 
@@ -14,9 +15,22 @@ export async function serve(address) {
   await once(server, 'listening');
 }
 
+/** Tries again where the queue of the server is full: each of many that come at once must get in. */
+async function connected(address) {
+  for (;;) {
+    const socket = connectTo(address);
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      await delay(5);
+    }
+  }
+}
+
 export async function connect(address) {
-  const socket = connectTo(address);
-  await once(socket, 'connect');
+  const socket = await connected(address);
   const client = { socket, waiting: [], isCorked: false };
   let headBytes = 0;
   // Answers come in order, each as long as its request.

@@ -23,8 +23,8 @@ const alone = (id, payload, more) => echo(id, payload, 1, { maxCalls: 400, turns
 const large = { durationMs: 1000, peers: [...OURS, ...NEST, ...OTHERS, ...LIMITS] };
 
 export const CASES = [
-  alone('64B-1', 's64', { isQuick: true, quickPeers: ['nest-uds', 'nest-tcp', 'net'] }),
-  echo('64B-64', 's64', 64, { isQuick: true, quickPeers: ALL }),
+  alone('64B-1', 's64', { isQuick: true, quickPeers: ['nest-uds', 'nest-tcp', 'net'], quick: { turns: 2 } }),
+  echo('64B-64', 's64', 64, { isQuick: true, quickPeers: ['nest-uds', ...NEST, 'fastify', 'zeromq'] }),
   echo('64B-1024', 's64', 1024, { isQuick: true, quickPeers: ['nest-uds', ...NEST] }),
   echo('64B-1024-16c', 's64', 1024, { connections: 16 }),
   echo('64B-1024-256c', 's64', 1024, { connections: 256, peers: [...OURS, ...NEST, ...LIMITS] }),
@@ -32,9 +32,9 @@ export const CASES = [
   echo('1KiB-64', 'o1k', 64, { isQuick: true, quickPeers: ['nest-uds', ...NEST] }),
   echo('1KiB-1024', 'o1k', 1024),
   echo('64KiB-1', 's64k', 1, large),
-  echo('64KiB-4', 's64k', 4, { ...large, isQuick: true, quickPeers: ['nest-uds', ...NEST] }),
+  echo('64KiB-4', 's64k', 4, { ...large, isQuick: true, quickPeers: ['nest-uds', 'nest-tcp-path'] }),
   echo('64KiB-object-4', 'o64k', 4, large),
-  echo('1MiB-2', 'b1m', 2, { ...large, isQuick: true, quickPeers: ['nest-uds', 'nest-tcp', 'net'] }),
+  echo('1MiB-2', 'b1m', 2, large),
   echo('1MiB-8', 'b1m', 8, large),
   {
     id: 'stream',
@@ -45,6 +45,7 @@ export const CASES = [
     peers: ['nest-uds', ...NEST],
     isQuick: true,
     quickPeers: ['nest-uds', 'nest-tcp'],
+    quick: { items: 20_000 },
   },
   {
     id: 'idle',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { prepare } from './prepare.mjs';
 
 const ATTEMPTS = 3;
-const PACE = { rounds: 5, pace: 0.5, starts: 5, warmUpMs: 1_500, limitMs: 20_000 };
+const PACE = { rounds: 5, pace: 0.5, starts: 5, warmUpMs: 1_500, leadInMs: 300, limitMs: 20_000 };
 
 const { margin, ratios: expected } = JSON.parse(
   readFileSync(join(import.meta.dirname, 'expected.json'), 'utf8'),

@@ -50,12 +50,15 @@ const wordsOf = ({ payload, bytes, inFlight, connections, maxCalls = ENDLESS }, 
 
 async function echo(task, folder, run) {
   return await withPeers(task.peers, folder, async (peers) => {
-    const { warmUpMs, limitMs } = run;
-    for (const peer of peers) await peer.order(wordsOf({ ...task, maxCalls: undefined }, warmUpMs), limitMs);
+    const { warmUpMs, leadInMs, limitMs } = run;
+    const call = (peer, ms) => peer.order(wordsOf({ ...task, maxCalls: undefined }, ms), limitMs);
+    for (const peer of peers) await call(peer, warmUpMs);
     const rounds = run.rounds * (task.turns ?? 1);
-    return await takeTurns(peers, { ...run, rounds }, (peer) =>
-      peer.measure(wordsOf(task, task.durationMs * run.pace), limitMs),
-    );
+    return await takeTurns(peers, { ...run, rounds }, async (peer) => {
+      // While it was the turn of all others its code and data have left the caches of the processor.
+      await call(peer, leadInMs);
+      return await peer.measure(wordsOf(task, task.durationMs * run.pace), limitMs);
+    });
   });
 }
 

@@ -38,7 +38,8 @@ function paceOf(values) {
     rounds,
     starts: isQuick ? 5 : 15,
     pace: isQuick ? 0.4 : 1,
-    warmUpMs: isQuick ? 1_000 : 2_000,
+    warmUpMs: isQuick ? 500 : 2_000,
+    leadInMs: isQuick ? 150 : 300,
     limitMs: 15_000,
   };
 }
@@ -70,7 +71,7 @@ export function readOptions(words) {
     const all = (pace.isQuick && each.quickPeers) || each.peers;
     const peers =
       files.length === 0 ? all : all.filter((file) => file === 'nest-uds' || files.includes(file));
-    return { ...each, peers };
+    return { ...each, ...(pace.isQuick && each.quick), peers };
   });
   return { pace, json, cases: cases.filter(({ peers }) => peers.length > 0) };
 }

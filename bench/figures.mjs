@@ -64,7 +64,7 @@ export const FIGURES = [
       rate(`${id}/${file}`, `${id.replace('-', ', ')} in flight: rate to ${name}`, [file], { least: 3 }),
     ),
   ),
-  rate('stream/tcp', 'stream of 100,000 items: rate to Nest TCP', TCP, { least: 3 }),
+  rate('stream/tcp', 'stream of small items: rate to Nest TCP', TCP, { least: 3 }),
   rate('64B-1024-256c/floor', '256 connections, 1024 in flight: rate to the floor', ['floor'], {
     least: 0.6,
   }),

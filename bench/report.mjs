@@ -43,7 +43,7 @@ function drawn({ kind, inFlight, payloadBytes }) {
 }
 
 function titleOf({ id, kind, payload, inFlight, connections }) {
-  if (kind === 'stream') return 'A stream of 100,000 small items';
+  if (kind === 'stream') return 'A stream of small items';
   if (kind === 'idle') return '10,000 idle connections';
   if (kind === 'start') return id === 'start-cli' ? 'Start of the command line' : 'Start of the sidecar';
   return `${payload}, ${inFlight} in flight${connections > 1 ? `, ${connections} connections` : ''}`;

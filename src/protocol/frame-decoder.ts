@@ -12,8 +12,8 @@ const isKnown = (type: number): boolean => type > 0 && type < FLAGS_OF_TYPE.leng
  *
  * Whole frames are read where they lie, without a copy. A frame that is cut by the end of a chunk is collected:
  * its header into a small fixed buffer, its body into one allocation of the announced length, made with the second chunk
- * of the body: a length that is announced and never followed costs nothing. So every byte is copied at most once, however
- * the stream is split.
+ * of the body: a length that is announced and never followed costs nothing. (Where chunks are lent, as to a client, with `letGo`.)
+ * So every byte is copied at most once, however the stream is split.
  *
  *   chunk 1 [ ... | header | head ]   kept where it lies; room for the body is announced (`unfinishedBytes`)
  *   chunk 2 [ body goes on ... ]      body = [ head | ... ]

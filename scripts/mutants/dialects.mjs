@@ -11,7 +11,7 @@ export const dialects = [
         'A peer that could not be told the limits is held back: nothing that it sent is refused or lost.',
       file: 'src/net/read-gate.ts',
       from: '(calls.isFull || starter.isHolding)',
-      to: 'this.starter.isHolding',
+      to: '(starter.isHolding)',
       name: 'held back',
     },
     {
@@ -29,11 +29,11 @@ export const dialects = [
       name: 'more events than may be under way',
     },
     {
-      says: 'a text peer is read again once a call of its has ended',
+      says: 'a text peer is read again once an event of its has ended, for which nothing is written',
       file: 'src/net/connection.ts',
       from: '    this.#gate?.widen();\n    this.#endIfFinished();\n',
       to: '    this.#endIfFinished();\n',
-      name: 'is read once one of them has ended',
+      name: 'more events than may be under way',
     },
   ]),
   ...group('test/net/slow-text-reader.spec.ts', [

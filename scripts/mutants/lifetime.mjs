@@ -87,6 +87,43 @@ export const lifetime = [
       name: 'is told of a close',
     },
   ]),
+  ...group('test/net/gone-peers.spec.ts', [
+    {
+      says: 'a peer that is not read is looked after',
+      file: 'src/net/liveness.ts',
+      from: '    else this.#goneWatch.start();\n',
+      to: '',
+      name: 'and goes is noticed: its calls are told',
+    },
+    {
+      says: 'a peer whose input ends may have gone',
+      file: 'src/net/liveness.ts',
+      from: '    this.#goneWatch.look();\n',
+      to: '',
+      name: 'and goes is noticed at once',
+    },
+    {
+      says: 'a peer that waits for nothing is read to its end',
+      file: 'src/net/connection.ts',
+      from: 'isAwaited: () => this.session.incoming.size > 0',
+      to: 'isAwaited: () => true',
+      name: 'events alone and goes has all of them run',
+    },
+    {
+      says: 'whether a peer has gone is asked by nothing that it sees',
+      file: 'src/net/gone-watch.ts',
+      from: 'socket.write(NOTHING)',
+      to: "socket.write('\\n')",
+      name: 'and lives sees nothing of being looked at',
+    },
+    {
+      says: 'an end of the input alone is no departure',
+      file: 'src/net/gone-watch.ts',
+      from: 'socket.write(NOTHING)',
+      to: "socket.emit('error', new Error('gone'))",
+      name: 'and has ended its input, but reads on',
+    },
+  ]),
   ...group('test/net/heartbeat.spec.ts', [
     {
       says: 'a silent peer is asked',
@@ -156,9 +193,9 @@ export const lifetime = [
     },
     {
       says: 'who is not read is not judged',
-      file: 'src/net/connection.ts',
-      from: 'isReading: () => !socket.isPaused(),',
-      to: 'isReading: () => true,',
+      file: 'src/net/liveness.ts',
+      from: 'const isReading = (): boolean => !socket.isPaused();',
+      to: 'const isReading = (): boolean => socket !== undefined;',
       name: 'is not judged by a server that reads no further',
     },
   ]),

@@ -47,13 +47,12 @@ export class Connection {
     speech: Dialect | DialectMenu,
     shared?: SharedReading,
   ) {
-    this.#liveness = new Liveness(settings, {
+    this.#liveness = new Liveness(socket, settings, {
       ping: () => {
         this.session.ping(0);
         this.flush();
       },
-      isReading: () => !socket.isPaused(),
-      bytesRead: () => socket.bytesRead,
+      isAwaited: () => this.session.incoming.size > 0,
       isLate: (error) => this.#fail(error),
       died: (error) => this.#drop(error),
     });
@@ -211,6 +210,7 @@ export class Connection {
       this.#error = cut;
       this.#startTaken();
       this.leave();
+      if (!this.isOver) this.#liveness.ended();
       return;
     }
     const lost = errorOf('CONNECTION_LOST', 'The peer closed the connection.', cut);

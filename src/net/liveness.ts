@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import type { UdsError } from '../protocol/errors.js';
-import { FrameTimer, type FrameTimerOwner } from './frame-timer.js';
+import { FrameTimer } from './frame-timer.js';
+import { GoneWatch, type GoneWatchOwner } from './gone-watch.js';
 import { Heartbeat, type HeartbeatOwner, type HeartbeatSettings } from './heartbeat.js';
 import { HelloTimer } from './hello-timer.js';
 
@@ -11,7 +13,7 @@ export interface LivenessSettings extends HeartbeatSettings {
 }
 
 /** What the liveness of a connection needs of it. */
-export interface LivenessOwner extends HeartbeatOwner, Omit<FrameTimerOwner, 'frameIsLate'> {
+export interface LivenessOwner extends Omit<HeartbeatOwner, 'isReading'>, GoneWatchOwner {
   /** What the peer has begun does not come to its end. */
   isLate(error: UdsError): void;
 }
@@ -24,16 +26,23 @@ export class Liveness {
   readonly #hello: HelloTimer;
   readonly #heartbeat: Heartbeat;
   readonly #frame: FrameTimer;
+  readonly #goneWatch: GoneWatch;
   #hasBegun = false;
 
-  constructor(settings: LivenessSettings, owner: LivenessOwner) {
+  constructor(socket: Socket, settings: LivenessSettings, owner: LivenessOwner) {
+    const isReading = (): boolean => !socket.isPaused();
     this.#hello = new HelloTimer(settings.helloTimeoutMs, (error) => owner.isLate(error));
     this.#frame = new FrameTimer(settings.partialFrameTimeoutMs, {
-      bytesRead: () => owner.bytesRead(),
-      isReading: () => owner.isReading(),
+      bytesRead: () => socket.bytesRead,
+      isReading,
       frameIsLate: (error) => owner.isLate(error),
     });
-    this.#heartbeat = new Heartbeat(settings, owner);
+    this.#heartbeat = new Heartbeat(settings, {
+      ping: () => owner.ping(),
+      isReading,
+      died: (error) => owner.died(error),
+    });
+    this.#goneWatch = new GoneWatch(socket, settings.heartbeatIntervalMs, owner);
   }
 
   /** Something came. */
@@ -57,12 +66,19 @@ export class Liveness {
     this.#hasBegun = true;
     this.#hello.disarm();
     if (canBeAsked) this.#heartbeat.start(performance.now());
+    else this.#goneWatch.start();
+  }
+
+  /** The input has ended, which may mean that the peer has gone. */
+  ended(): void {
+    this.#goneWatch.look();
   }
 
   stop(): void {
     this.#hasBegun = true;
     this.#hello.disarm();
     this.#heartbeat.stop();
+    this.#goneWatch.stop();
     this.#frame.stop();
   }
 }

@@ -38,7 +38,7 @@ const SHARED_ROWS = [
     unit: 'ms',
     min: 0,
     max: MAX_TIMEOUT_MS,
-    says: 'After how long a silence the peer is asked whether it lives; 0 is never.',
+    says: 'After how long a silence the peer is asked whether it lives, and how often one of a text dialect or raw that is held back is looked after; 0 is never.',
   },
   {
     name: 'heartbeatTimeoutMs',

@@ -19,7 +19,7 @@ export interface UdsSharedOptions {
   readonly maxBufferedBytes?: number;
   /** How long close() waits for what runs before it cuts. Default: 10,000 ms; from 1 to 2,147,483,647. */
   readonly closeTimeoutMs?: number;
-  /** After how long a silence the peer is asked whether it lives; 0 is never. Default: 15,000 ms; from 0 to 2,147,483,647. */
+  /** After how long a silence the peer is asked whether it lives, and how often one of a text dialect or raw that is held back is looked after; 0 is never. Default: 15,000 ms; from 0 to 2,147,483,647. */
   readonly heartbeatIntervalMs?: number;
   /** How long it may take to answer; longer than any handler computes without a pause. Default: 45,000 ms; from 1 to 2,147,483,647. */
   readonly heartbeatTimeoutMs?: number;

@@ -30,9 +30,7 @@ fault(
   'one client floods, 20 others echo',
   { promise: "the others' p99 at most 3x what it was, in one run", limitMs: 180_000 },
   async (scene) => {
-    const { path, rawPath, journal } = scene;
-    const settings = { path, rawPath, journal: journal.path, options: OPTIONS };
-    const server = scene.startClient('vital-server', settings);
+    const server = scene.startWatched({ options: OPTIONS });
     await server.says(/^ready$/m);
     const others = scene.startClient('echo-clients', { clients: OTHERS, echoes: ECHOES });
     await others.says(/^ready$/m);

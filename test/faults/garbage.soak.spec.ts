@@ -40,10 +40,9 @@ fault(
   },
   async (scene) => {
     process.stderr.write(`FAULT_SEED=${SEED} sends the same bytes.\n`);
-    const { path, rawPath, journal } = scene;
     // Frames that are announced and never come are not what is asked here.
     const options = { maxFrameBytes: 1024 ** 2 };
-    const server = scene.startClient('vital-server', { path, rawPath, journal: journal.path, options });
+    const server = scene.startWatched({ options });
     await server.says(/^ready$/m);
     const honest = scene.startClient('steady-client', { name: 'honest', inFlight: 4, restMs: 2 });
     await honest.says(/^under way$/m);

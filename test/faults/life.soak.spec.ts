@@ -25,8 +25,8 @@ fault(
   },
   async (scene) => {
     process.stderr.write(`FAULT_SEED=${SEED} makes the same choices.\n`);
-    const { path, rawPath, journal } = scene;
-    const server = scene.startClient('vital-server', { path, rawPath, journal: journal.path });
+    const { rawPath } = scene;
+    const server = scene.startWatched();
     await server.says(/^ready$/m);
     const client = scene.startClient('life-client', { rawPath, seed: SEED, hourMs: HOUR_MS });
     await client.says(/^ready$/m);

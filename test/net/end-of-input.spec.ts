@@ -178,33 +178,6 @@ describe('a last line without its newline', () => {
   );
 });
 
-describe('a peer that is gone altogether', () => {
-  it.each(['ndjson', 'nest-json'])(
-    'of %s is noticed with the next write, and what still runs for it is told',
-    async (dialect) => {
-      const { write } = SPOKEN[dialect]!;
-      const served = await serve([Answers]);
-      const { peer, socket } = await TextPeer.accepted(served);
-      const first = new Gate();
-      served.server.addHandler('first', async () => {
-        running += 1;
-        await first.opened;
-        return 'first';
-      });
-      peer.send(write(1, 'first', 'x'), write(2, 'gated', 'second'));
-      await until(() => running === 2, 'both run');
-      peer.socket.destroy();
-      await until(() => socket.readableEnded, 'the end was read');
-      expect(aborted).toEqual([]);
-      first.open();
-      await until(() => aborted.length > 0, 'the other one was told');
-      expect(aborted).toEqual(['second']);
-      // a peer that leaves is its own affair
-      expect(served.log.troubles).toEqual([]);
-    },
-  );
-});
-
 describe('a server that closes', () => {
   it.each(dialects)('answers what it took in %s, then says its end', async (dialect) => {
     const { write, read } = SPOKEN[dialect]!;

@@ -32,8 +32,7 @@ export async function underAttack(
   { options = {}, honest: more = {}, bytes = 0 }: Attack,
   attack: (server: Child) => Promise<void>,
 ): Promise<ServerVitals> {
-  const { path, rawPath, journal } = scene;
-  const server = scene.startClient('vital-server', { path, rawPath, journal: journal.path, options });
+  const server = scene.startWatched({ options });
   await server.says(/^ready$/m);
   const before = await vitalsOf(server);
   const honest = scene.startClient('steady-client', { name: 'honest', inFlight: 4, restMs: 2, ...more });

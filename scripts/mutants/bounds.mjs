@@ -38,7 +38,7 @@ export const bounds = [
       file: 'src/net/read-turn.ts',
       from: 'const length = isWhole ? chunk.length',
       to: 'const length = isWhole || chunk.length > 0 ? chunk.length',
-      name: 'between his requests',
+      name: 'between what is refused',
     },
     {
       says: 'what a turn had no time for is read in the next',

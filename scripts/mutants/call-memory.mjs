@@ -78,9 +78,23 @@ export const callMemory = [
     {
       says: 'what handlers do is in the turn of their caller',
       file: 'src/net/read-turn.ts',
-      from: '    // A tick begins once no promise is left to go on.\n    queueMicrotask(this.#measureSoon);\n',
-      to: '    this.#openBytes = bytes;\n    this.#measure();\n',
+      from: '    this.#isOpen = true;\n    this.#lookSoon();\n',
+      to: '    this.#isOpen = this.owner.isStarting();\n    this.#openBytes = 1_000;\n    if (this.#isOpen) this.#lookSoon();\n    else this.#measure(0);\n',
       name: 'short calls of a handler that computes',
+    },
+    {
+      says: 'calls that compute, behind many that did not, wait for the next turns',
+      file: 'src/net/read-turn.ts',
+      from: '} else if (isSpent && !this.owner.hasEnded()) {',
+      to: '} else if (isSpent && sliceMs < 0) {',
+      name: 'behind many that did not',
+    },
+    {
+      says: 'calls that waited for the next turn have it',
+      file: 'src/net/read-turn.ts',
+      from: '      this.owner.startMore();\n      this.#lookSoon();\n      return;\n',
+      to: '      return;\n',
+      name: 'behind many that did not',
     },
   ]),
   ...group('test/net/abandoned.spec.ts', [

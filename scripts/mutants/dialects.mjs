@@ -111,8 +111,8 @@ export const dialects = [
       says: 'calls of a raw connection run in turns',
       keeps: 'Answers of a raw connection come in the order of its chunks, however long the handlers take.',
       file: 'src/net/call-starter.ts',
-      from: '    if (isInTurn) this.#startInTurn();\n    else this.#startAll();',
-      to: '    if (!isInTurn || isInTurn) this.#startAll();',
+      from: '    if (isInTurn) this.#startInTurn();\n    else if (!this.#isResting)',
+      to: '    if (isInTurn && this.#isStarting) this.#startInTurn();\n    else if (!this.#isResting)',
       name: 'run one after the other',
     },
     {

@@ -50,8 +50,8 @@ export const speed = [
     {
       says: 'calls that were read together start in groups',
       file: 'src/net/call-starter.ts',
-      from: 'if (calls.length < size * 1.5) {',
-      to: 'if (calls.length < size * 150) {',
+      from: 'if (calls.length < GROUP * 1.5) {',
+      to: 'if (calls.length < GROUP * 150) {',
       name: 'the first are answered before the last',
     },
     {
@@ -63,9 +63,9 @@ export const speed = [
     },
     {
       says: 'a group that waits for its turn starts',
-      file: 'src/net/call-starter.ts',
-      from: '    if (this.#calls.length > 0) this.#restart();\n',
-      to: '',
+      file: 'src/net/read-turn.ts',
+      from: '    } else {\n      this.owner.startMore();\n      this.#lookSoon();\n    }\n',
+      to: '    }\n',
       name: 'the first are answered before the last',
     },
   ]),

@@ -74,7 +74,7 @@ export class Connection {
       this.#watchDeadlines();
       this.#gate?.narrow();
     });
-    this.#starter = new CallStarter((call) => this.#start(call), this.#writer);
+    this.#starter = new CallStarter((call) => this.#start(call));
     this.#speech = new Speech(speech, {
       chosen: (dialect) => this.#writer.open(dialect),
       begunWithoutHello: () => this.session.openWithoutHello(),

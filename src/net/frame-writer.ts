@@ -80,11 +80,11 @@ export class FrameWriter {
 
   /** Whether the other end should have what is packed before this one goes on. */
   #isMuch({ pendingFrames, pendingBytes }: Dialect): boolean {
-    return pendingBytes >= EAGER_BYTES || pendingFrames >= this.eagerFrames;
+    return pendingBytes >= EAGER_BYTES || pendingFrames >= this.#eagerFrames;
   }
 
   /** How many frames are written without waiting for more. */
-  get eagerFrames(): number {
+  get #eagerFrames(): number {
     return Math.max(MIN_EAGER_FRAMES, Math.ceil(this.session.underWay / EAGER_PART));
   }
 

@@ -70,11 +70,10 @@ export class ReadGate {
     };
     this.#turn = new ReadTurn(socket, shared.readers, {
       maxPieceBytes: () => shared.memory.pieceBytes,
-      read: (piece) => {
-        owner.read(piece);
-        return !this.#isClosed;
-      },
+      read: (piece) => owner.read(piece),
       isStarting: () => owner.starter.isResting,
+      startMore: () => owner.starter.startMore(),
+      hasEnded: () => this.#isClosed,
       next: goOn,
     });
   }

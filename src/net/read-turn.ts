@@ -10,7 +10,7 @@ const ALONE_AFTER_MS = 100;
 const FULL_READ_BYTES = 65_536;
 /** No shorter ones are cut: one call, or a part of it. */
 const MIN_PIECE_BYTES = 32;
-/** What so little costs is not looked at. */
+/** What so little costs is not looked at; it holds too few calls for more than one group of them. */
 const UNMEASURED_BYTES = 128;
 /** What a connection is taken to cost before anything is known of it: a handler may compute. Some calls tell. */
 const FIRST_MS_PER_BYTE = TURN_MS / 256;
@@ -33,10 +33,14 @@ export class Readers {
 export interface ReadTurnOwner {
   /** How much may be read in one go, whatever time there is. */
   maxPieceBytes(): number;
-  /** Takes one piece; gives whether it takes more. */
-  read(piece: Buffer): boolean;
+  /** Takes one piece. */
+  read(piece: Buffer): void;
   /** Whether calls that were read have not started yet. */
   isStarting(): boolean;
+  /** Starts some of them. */
+  startMore(): void;
+  /** Whether what comes is passed over. */
+  hasEnded(): boolean;
   /** The next turn has come. */
   next(): void;
 }
@@ -49,9 +53,10 @@ export interface ReadTurnOwner {
  *
  * A piece is as long as what can be worked off in the time of a turn, by what the pieces before it took, with all that their
  * handlers did before they waited for something: some dozens of calls, one of a handler that computes, or the whole of a chunk of
- * a long payload. So the clock is read once more when everything has run that could: handlers are behind promises.
+ * a long payload. So the clock is read once more when everything has run that could: handlers are behind promises. Many calls are
+ * started group by group, and where those behind cheap ones are dear, the groups that are left wait for the next turns too.
  *
- *   read piece | handlers ... | measure
+ *   read piece | handlers ... | look: time is left | more handlers ... | look: none is left | others | more handlers ... | measure
  */
 export class ReadTurn {
   #msPerByte = FIRST_MS_PER_BYTE;
@@ -59,12 +64,14 @@ export class ReadTurn {
   #spentMs = 0;
   #turnMs = TURN_MS;
   #isOver = false;
-  /** Whether what is read is going to be measured, what that is so far, and since when. */
+  /** Whether the next turn is on its way. */
+  #isWaiting = false;
+  /** Whether what is read is going to be measured, and what that is so far; what it took in turns that are over, and since when. */
   #isOpen = false;
   #openBytes = 0;
+  #tookMs = 0;
   #beganMs = 0;
   #mayBeMore = false;
-  #hasEnded = false;
 
   constructor(
     private readonly socket: Socket,
@@ -81,11 +88,9 @@ export class ReadTurn {
   read(chunk: Buffer, isWhole: boolean): void {
     this.#begin(chunk.length);
     const length = isWhole ? chunk.length : Math.min(chunk.length, this.#pieceBytes);
-    const goesOn = this.owner.read(length === chunk.length ? chunk : chunk.subarray(0, length));
+    this.owner.read(length === chunk.length ? chunk : chunk.subarray(0, length));
     if (this.#isOpen) this.#openBytes += length;
-    // Nobody would have it read on once it has ended: what comes then is passed over.
-    this.#hasEnded = !goesOn;
-    if (goesOn && length < chunk.length) this.#wait(chunk.subarray(length));
+    if (length < chunk.length && !this.owner.hasEnded()) this.#wait(chunk.subarray(length));
   }
 
   get #pieceBytes(): number {
@@ -98,36 +103,68 @@ export class ReadTurn {
     if (this.#isOpen) return;
     this.#beganMs = performance.now();
     this.#turnMs = this.readers.turnMsOf(this, this.#beganMs);
-    if (bytes <= UNMEASURED_BYTES) return;
-    this.#isOpen = true;
-    // A tick begins once no promise is left to go on.
-    queueMicrotask(this.#measureSoon);
+    if (bytes > UNMEASURED_BYTES) this.#open();
   }
 
-  readonly #measureSoon = (): void => process.nextTick(this.#measure);
+  #open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#lookSoon();
+  }
 
-  readonly #measure = (): void => {
-    if (this.owner.isStarting()) {
-      queueMicrotask(this.#measureSoon);
-      return;
+  /** A tick begins once no promise is left to go on. */
+  #lookSoon(): void {
+    queueMicrotask(this.#tickSoon);
+  }
+
+  readonly #tickSoon = (): void => process.nextTick(this.#look);
+
+  readonly #look = (): void => {
+    const sliceMs = performance.now() - this.#beganMs;
+    const isSpent = this.#spentMs + sliceMs >= this.#turnMs;
+    if (!this.owner.isStarting()) {
+      this.#measure(sliceMs);
+    } else if (isSpent && !this.owner.hasEnded()) {
+      this.#tookMs += sliceMs;
+      this.#wait();
+    } else {
+      this.owner.startMore();
+      this.#lookSoon();
     }
-    const tookMs = performance.now() - this.#beganMs;
-    this.#msPerByte = (this.#msPerByte + tookMs / this.#openBytes) / 2;
-    this.#isOpen = false;
-    this.#openBytes = 0;
-    this.#spentMs = this.#mayBeMore ? this.#spentMs + tookMs : 0;
-    this.#mayBeMore = false;
-    if (this.#spentMs >= this.#turnMs && !this.#isOver && !this.#hasEnded) this.#wait();
   };
 
+  #measure(sliceMs: number): void {
+    this.#msPerByte = (this.#msPerByte + (this.#tookMs + sliceMs) / this.#openBytes) / 2;
+    this.#isOpen = false;
+    this.#openBytes = 0;
+    this.#tookMs = 0;
+    this.#spentMs = this.#mayBeMore ? this.#spentMs + sliceMs : 0;
+    this.#mayBeMore = false;
+    if (this.#isOver || (this.#spentMs >= this.#turnMs && !this.owner.hasEnded())) this.#wait();
+  }
+
+  /** The rest, and calls that have not started, have the next turn. */
   #wait(rest?: Buffer): void {
     this.#isOver = true;
-    this.socket.pause();
     if (rest !== undefined) this.socket.unshift(rest);
-    setImmediate(() => {
-      this.#isOver = false;
-      this.#spentMs = 0;
-      this.owner.next();
-    });
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    // Nobody would have it read on.
+    if (!this.owner.hasEnded()) this.socket.pause();
+    setImmediate(() => this.#takeTurn());
+  }
+
+  #takeTurn(): void {
+    this.#isWaiting = false;
+    this.#spentMs = 0;
+    if (this.owner.isStarting()) {
+      this.#beganMs = performance.now();
+      this.#turnMs = this.readers.turnMsOf(this, this.#beganMs);
+      this.owner.startMore();
+      this.#lookSoon();
+      return;
+    }
+    this.#isOver = false;
+    this.owner.next();
   }
 }

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { lastValueFrom } from 'rxjs';
 import { clientOf, type Served, serve, socketPath } from '../support/nest.js';
 import { rawCall } from '../support/raw-frames.js';
-import { RawPeer } from '../support/raw-peer.js';
+import { beKnownAsCheap, RawPeer } from '../support/raw-peer.js';
 import { packetOf, TextPeer } from '../support/text-peer.js';
 import { until } from '../support/wait.js';
 import { TYPE } from '../support/wire-tap.js';
@@ -13,17 +13,24 @@ import { TYPE } from '../support/wire-tap.js';
 const SPIN_MS = 0.3;
 const COMPUTING_MS = 5;
 const COUNT = 300;
+const ALONE_MS = 300;
+/** Some behind 16 are started with them. */
+const GROUP = 23;
 
 let order: string[] = [];
 let spinMs = SPIN_MS;
+/** What happens as the first one runs. */
+let begun = (): void => undefined;
 
 beforeEach(() => {
   order = [];
   spinMs = SPIN_MS;
+  begun = () => undefined;
 });
 
 function spin(who: string): string {
   order.push(who);
+  if (order.length === 1) begun();
   const endsAtMs = performance.now() + spinMs;
   while (performance.now() < endsAtMs);
   return who;
@@ -101,6 +108,21 @@ describe('one who sends much in one go', () => {
     await other.frame(TYPE.RESPONSE, 1);
     expect(order.indexOf('other')).toBeLessThan(20 + 5);
     await until(() => order.length === 20 + count + 1, 'all of them ran');
+  });
+
+  it('lets others have their turn between calls that compute, in one chunk, behind many that did not', async () => {
+    const { path } = await serving();
+    const flooder = await RawPeer.greeted(path);
+    const other = await RawPeer.greeted(path);
+    for (const endsAtMs = performance.now() + ALONE_MS; performance.now() < endsAtMs;)
+      await beKnownAsCheap(flooder);
+    spinMs = COMPUTING_MS;
+    begun = () => other.send(frame(1, 'other'));
+    flooder.send(...numbers.map((id) => frame(id, 'flood')));
+    await other.frame(TYPE.RESPONSE, 1);
+    // Behind a group, or two where it came in the middle of a turn.
+    expect(order.indexOf('other')).toBeLessThanOrEqual(2 * GROUP);
+    await until(() => order.length === COUNT + 1, 'all of them ran');
   });
 
   it('lets others have their turn between chunks of bare bytes whose handler computes', async () => {

@@ -85,14 +85,21 @@ export const callMemory = [
     {
       says: 'calls that compute, behind many that did not, wait for the next turns',
       file: 'src/net/read-turn.ts',
-      from: '} else if (isSpent && !this.owner.hasEnded()) {',
+      from: '} else if (isSpent) {',
       to: '} else if (isSpent && sliceMs < 0) {',
       name: 'behind many that did not',
     },
     {
+      says: 'events of one whose connection is over wait for the next turns too',
+      file: 'src/net/read-turn.ts',
+      from: '} else if (isSpent) {',
+      to: '} else if (isSpent && !this.owner.hasEnded()) {',
+      name: 'behind which a line is broken',
+    },
+    {
       says: 'calls that waited for the next turn have it',
       file: 'src/net/read-turn.ts',
-      from: '      this.owner.startMore();\n      this.#lookSoon();\n      return;\n',
+      from: '      this.#startMore();\n      return;\n',
       to: '      return;\n',
       name: 'behind many that did not',
     },

@@ -64,7 +64,7 @@ export const speed = [
     {
       says: 'a group that waits for its turn starts',
       file: 'src/net/read-turn.ts',
-      from: '    } else {\n      this.owner.startMore();\n      this.#lookSoon();\n    }\n',
+      from: '    } else {\n      this.#startMore();\n    }\n',
       to: '    }\n',
       name: 'the first are answered before the last',
     },

@@ -88,8 +88,8 @@ export class ReadTurn {
   read(chunk: Buffer, isWhole: boolean): void {
     this.#begin(chunk.length);
     const length = isWhole ? chunk.length : Math.min(chunk.length, this.#pieceBytes);
-    this.owner.read(length === chunk.length ? chunk : chunk.subarray(0, length));
     if (this.#isOpen) this.#openBytes += length;
+    this.owner.read(length === chunk.length ? chunk : chunk.subarray(0, length));
     if (length < chunk.length && !this.owner.hasEnded()) this.#wait(chunk.subarray(length));
   }
 
@@ -124,12 +124,11 @@ export class ReadTurn {
     const isSpent = this.#spentMs + sliceMs >= this.#turnMs;
     if (!this.owner.isStarting()) {
       this.#measure(sliceMs);
-    } else if (isSpent && !this.owner.hasEnded()) {
+    } else if (isSpent) {
       this.#tookMs += sliceMs;
       this.#wait();
     } else {
-      this.owner.startMore();
-      this.#lookSoon();
+      this.#startMore();
     }
   };
 
@@ -146,11 +145,11 @@ export class ReadTurn {
   /** The rest, and calls that have not started, have the next turn. */
   #wait(rest?: Buffer): void {
     this.#isOver = true;
+    // Nobody would have one that has ended read on.
+    if (!this.owner.hasEnded()) this.socket.pause();
     if (rest !== undefined) this.socket.unshift(rest);
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    // Nobody would have it read on.
-    if (!this.owner.hasEnded()) this.socket.pause();
     setImmediate(() => this.#takeTurn());
   }
 
@@ -160,11 +159,16 @@ export class ReadTurn {
     if (this.owner.isStarting()) {
       this.#beganMs = performance.now();
       this.#turnMs = this.readers.turnMsOf(this, this.#beganMs);
-      this.owner.startMore();
-      this.#lookSoon();
+      this.#startMore();
       return;
     }
     this.#isOver = false;
     this.owner.next();
+  }
+
+  #startMore(): void {
+    // First: should one of them throw, those behind it have their turn all the same.
+    this.#lookSoon();
+    this.owner.startMore();
   }
 }

@@ -125,6 +125,26 @@ describe('one who sends much in one go', () => {
     await until(() => order.length === COUNT + 1, 'all of them ran');
   });
 
+  it.each([
+    ['a line is broken', (peer: TextPeer) => peer.send('x\n')],
+    ['he goes', (peer: TextPeer) => peer.socket.end(() => peer.socket.destroy())],
+  ])('lets others have their turn between events that compute, behind which %s', async (_what, finish) => {
+    const { path } = await serving();
+    const flooder = await TextPeer.to(path);
+    const other = await RawPeer.greeted(path);
+    const pings = Array.from({ length: 100 }, () => ({ id: 0, ping: true }));
+    let lines = 0;
+    for (const endsAtMs = performance.now() + ALONE_MS; performance.now() < endsAtMs;)
+      await flooder.sendLines(...pings).linesCome((lines += 100));
+    spinMs = COMPUTING_MS;
+    begun = () => other.send(frame(1, 'other'));
+    flooder.send(numbers.map(() => `${JSON.stringify({ pattern: 'noted', data: 'flood' })}\n`).join(''));
+    finish(flooder);
+    await other.frame(TYPE.RESPONSE, 1);
+    expect(order.indexOf('other')).toBeLessThanOrEqual(2 * GROUP);
+    await until(() => order.length === COUNT + 1, 'all of them ran');
+  });
+
   it('lets others have their turn between chunks of bare bytes whose handler computes', async () => {
     spinMs = COMPUTING_MS;
     const { path, rawPath } = await serving();

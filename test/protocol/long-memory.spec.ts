@@ -30,7 +30,8 @@ describe('memory for what is long', () => {
     const program = startNode(['--input-type=module', '--eval', PROGRAM]);
     expect(await program.exit()).toBe(0);
     expect(program.stdout).toMatch(/^pages \d+$/m);
-    // Without it some 4,000 to 30,000 were seen, with it 600.
-    expect(Number(/\d+/.exec(program.stdout)?.[0])).toBeLessThan(2_000);
+    // Of 384,000. Without it 110,000 to 220,000 were seen on Node 20, with it up to 3,200 there, 1,600 on 22 and 8,000 on 24,
+    // which asks for as few by itself.
+    expect(Number(/\d+/.exec(program.stdout)?.[0])).toBeLessThan(16_000);
   });
 });

@@ -103,11 +103,7 @@ export class ReadTurn {
     if (this.#isOpen) return;
     this.#beganMs = performance.now();
     this.#turnMs = this.readers.turnMsOf(this, this.#beganMs);
-    if (bytes > UNMEASURED_BYTES) this.#open();
-  }
-
-  #open(): void {
-    if (this.#isOpen) return;
+    if (bytes <= UNMEASURED_BYTES) return;
     this.#isOpen = true;
     this.#lookSoon();
   }

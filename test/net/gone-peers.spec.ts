@@ -124,7 +124,7 @@ describe.each(DIALECTS)('a peer of $dialect that is not read, since as much of i
 });
 
 describe.each(DIALECTS)('a peer of $dialect that is read', ({ dialect, calls }) => {
-  const [first] = dialect === 'ndjson' ? [calls.slice(0, calls.indexOf('\n') + 1)] : [packetOf(call(0))];
+  const first = dialect === 'ndjson' ? calls.slice(0, calls.indexOf('\n') + 1) : packetOf(call(0));
 
   it('and goes is noticed at once, also where nobody looks now and then', async () => {
     const served = await serving({ dialect, calls, begin: 1 }, { heartbeatIntervalMs: 0 });

@@ -53,6 +53,7 @@ export default {
   reporters: [
     'default',
     './test/support/parity-reporter.js',
+    './test/support/edits-reporter.js',
     ['./test/faults/support/fault-reporter.js', { rows: 'short' }],
   ],
 

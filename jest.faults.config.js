@@ -5,5 +5,9 @@ import { faults } from './jest.config.js';
 export default {
   ...faults,
   maxWorkers: 1,
-  reporters: ['default', ['./test/faults/support/fault-reporter.js', { rows: 'all' }]],
+  reporters: [
+    'default',
+    './test/support/edits-reporter.js',
+    ['./test/faults/support/fault-reporter.js', { rows: 'all' }],
+  ],
 };

@@ -6,5 +6,9 @@ export default {
   ...faults,
   testMatch: ['**/*.soak.spec.ts'],
   maxWorkers: 1,
-  reporters: ['default', ['./test/faults/support/fault-reporter.js', { rows: 'long' }]],
+  reporters: [
+    'default',
+    './test/support/edits-reporter.js',
+    ['./test/faults/support/fault-reporter.js', { rows: 'long' }],
+  ],
 };

@@ -19,7 +19,7 @@ export const dialects = [
       file: 'src/protocol/session.ts',
       from: 'this.incoming.areLimitsTold = false;',
       to: '',
-      name: 'may send many at once',
+      name: 'may send more at once',
     },
     {
       says: 'events hold a text peer back too',

@@ -66,6 +66,13 @@ export const lifetime = [
   ]),
   ...group('test/transport/connections.spec.ts', [
     {
+      says: 'an attempt that the end of the time cuts short does not hide what the one before it failed with',
+      file: 'src/net/dialing.ts',
+      from: 'this.#fill(endsAtMs, failure);',
+      to: 'this.#fill(endsAtMs);',
+      name: 'says what they failed with',
+    },
+    {
       says: 'connect() settles within its time, though the others are tried for longer',
       file: 'src/net/dialing.ts',
       from: 'await this.#within(durationMs, this.#fillUp(endsAtMs), () => this.#othersFailure);',

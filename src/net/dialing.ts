@@ -107,19 +107,22 @@ export class Dialing {
   async #fillUp(endsAtMs: number): Promise<void> {
     const isEnd = (error: unknown): boolean =>
       (error as UdsError).code === 'CLIENT_CLOSED' || performance.now() >= endsAtMs;
+    let failure: UdsError | undefined;
     // What others want may be for fewer connections, or end sooner.
     while (this.#others !== undefined) {
       await this.#others.catch((error: unknown) => {
         if (isEnd(error)) throw error;
+        failure = error as UdsError;
       });
     }
-    if (this.owner.missing() > 0) await this.#fill(endsAtMs);
+    if (this.owner.missing() > 0) await this.#fill(endsAtMs, failure);
   }
 
   /** The others, while one serves: no call waits for this. @param endsAtMs until when they are tried for. */
-  #fill(endsAtMs = performance.now() + this.settings.connectTimeoutMs): Promise<void> {
-    if (this.#others === undefined) this.#othersFailure = undefined;
+  #fill(endsAtMs = performance.now() + this.settings.connectTimeoutMs, failure?: UdsError): Promise<void> {
+    if (this.#others === undefined) this.#othersFailure = failure;
     const wish = {
+      failure,
       endsAtMs: () => endsAtMs,
       failed: (error: UdsError) => (this.#othersFailure = error),
     };

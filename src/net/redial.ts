@@ -19,6 +19,8 @@ export interface Wish {
   /** On the clock of `performance.now`; it may move further away meanwhile. */
   endsAtMs(): number;
   failed(error: UdsError): void;
+  /** What the attempts of a wish before it failed with, which says more than one that this one's end cuts short. */
+  readonly failure?: UdsError | undefined;
 }
 
 /** Dials several. @throws what `redial` says of the first that could not be had; those that stand by then stay. */
@@ -52,7 +54,7 @@ export async function redial(
   failedBefore = 0,
 ): Promise<void> {
   const { path, connectTimeoutMs } = settings;
-  let failure: UdsError | undefined;
+  let { failure } = wish;
   // Whoever begins to wait in the middle of a long pause sees an attempt all the same.
   const delayBehindMs = (attempt: number): number =>
     Math.min(connectTimeoutMs / 2, backoffDelayMs(attempt, settings, Math.random()));

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { lastValueFrom } from 'rxjs';
 import { UdsContext } from '../../src/index.js';
 import { clientOf, serve, socketPath } from '../support/nest.js';
+import { RawServer, serverHello } from '../support/raw-server.js';
 import { Gate, until } from '../support/wait.js';
 
 let gate = new Gate();
@@ -158,6 +159,8 @@ describe('a server that takes fewer connections than the client asks for', () =>
     await other.connect();
     const client = clientOf(path, { connections: 2, connectTimeoutMs: 1_500 });
     await expect(client.connect()).rejects.toMatchObject({ code: 'HELLO_LOST' });
+    // An attempt that was under way then is refused before these are answered.
+    for (const data of upTo(10)) expect(await lastValueFrom(client.send('ping', data))).toBe(data);
     const refused = log.troubles.length;
     expect(refused).toBeGreaterThan(0);
     // Each call could ask again, and none does for connectTimeoutMs.
@@ -206,6 +209,20 @@ describe('connect() where some of the connections are dialled already', () => {
     await other.close();
     await second;
     expect(await lastValueFrom(client.send('stats', 1))).toMatchObject({ connections: 2 });
+  });
+
+  it('says what they failed with, where its time ends in the middle of another attempt', async () => {
+    const server = await RawServer.listening(socketPath(), {
+      accept: (socket) => {
+        socket.resume();
+        if (server.sockets.length === 1) socket.write(serverHello());
+        // The second speaks something else, late; the third one hangs.
+        if (server.sockets.length === 2) setTimeout(() => socket.end('220 ready\r\n'), 900);
+      },
+    });
+    const client = clientOf(server.path, { connections: 2, connectTimeoutMs: 1500 });
+    expect(await failureOf(client.connect())).toMatchObject({ code: 'BAD_HELLO' });
+    expect(server.sockets).toHaveLength(3);
   });
 
   it('is told of a close, though they were dialled before it was called', async () => {

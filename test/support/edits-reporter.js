@@ -1,0 +1,42 @@
+import { relative } from 'node:path';
+import { mutants } from '../../scripts/mutants/list.mjs';
+
+/**
+ * Jest's reporter for the edits of `npm run test:mutants`: fails the run where one of them names a test that is not there (any more), which
+ * would else be found by its own run alone. Files that did not run whole are left out.
+ */
+export default class EditsReporter {
+  #isPart;
+  /** The names of the tests of each file that ran. */
+  #names = new Map();
+  #lost = [];
+
+  constructor({ testNamePattern }) {
+    this.#isPart = Boolean(testNamePattern);
+  }
+
+  onTestResult({ path }, { testResults, testExecError }) {
+    if (this.#isPart || testExecError) return;
+    this.#names.set(
+      relative(process.cwd(), path),
+      testResults.map(({ fullName }) => fullName),
+    );
+  }
+
+  onRunComplete() {
+    this.#lost = mutants.filter(
+      ({ spec, name = '' }) => this.#names.get(spec)?.some((fullName) => fullName.includes(name)) === false,
+    );
+  }
+
+  getLastError() {
+    if (this.#lost.length === 0) return undefined;
+    const list = this.#lost.map(({ says, spec, name }) => `\n  "${says}": ${spec} has no test "${name}"`);
+    const error = new Error(
+      `Edits whose test is not there (correct them in scripts/mutants):${list.join('')}`,
+    );
+    // Jest itself tells the exit code alone.
+    process.stderr.write(`\n${error.message}\n`);
+    return error;
+  }
+}

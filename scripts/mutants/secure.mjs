@@ -20,6 +20,13 @@ export const secure = [
       name: 'then counted',
     },
     {
+      says: 'a logger of the application that throws costs its line, not the calls beside it',
+      file: 'src/transport/uds.trouble-log.ts',
+      from: '    } catch (error) {\n      process.emitWarning(',
+      to: '    } catch (error) {\n      throw error; process.emitWarning(',
+      name: 'costs its line alone',
+    },
+    {
       says: 'each code has a count of its own',
       file: 'src/transport/uds.trouble-log.ts',
       from: 'const window = this.#windows.get(code) ??',

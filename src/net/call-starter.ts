@@ -20,7 +20,7 @@ export class CallStarter {
   /** Whether calls wait for the turn of their group. */
   #isResting = false;
 
-  /** @param run runs a call, unless it is over by then. */
+  /** @param run runs a call, unless it is over by then; never throws. */
   constructor(private readonly run: (call: IncomingCall) => void) {}
 
   /** Whether calls wait for the end of the one before them. */
@@ -48,7 +48,7 @@ export class CallStarter {
     // Out of the list first: a call that ends while it starts lets the socket be read on only where none is held.
     const group = this.#takeGroup();
     this.#isResting = this.#calls.length > 0;
-    this.#run(group);
+    for (const call of group) this.run(call);
   }
 
   #takeGroup(): IncomingCall[] {
@@ -59,20 +59,6 @@ export class CallStarter {
       return calls;
     }
     return calls.splice(0, GROUP);
-  }
-
-  /** What one throws is thrown on once the others have started. */
-  #run(calls: readonly IncomingCall[]): void {
-    const failures: unknown[] = [];
-    for (const call of calls) {
-      try {
-        this.run(call);
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    // Nothing here may throw. If something does all the same, the calls behind it do not pay for it.
-    if (failures.length > 0) throw failures[0];
   }
 
   /** The next one starts when the one before it has ended: for answers without an id, which must come in order. */

@@ -163,8 +163,7 @@ export class ReadTurn {
   }
 
   #startMore(): void {
-    // First: should one of them throw, those behind it have their turn all the same.
-    this.#lookSoon();
     this.owner.startMore();
+    this.#lookSoon();
   }
 }

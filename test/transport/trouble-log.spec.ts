@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
+import { afterThisTest } from '../support/cleanup.js';
 import type { RecordedLog } from '../support/log.js';
 import { clientOf, serve, serveAndConnect } from '../support/nest.js';
 import { rawCall, rawFrame } from '../support/raw-frames.js';
@@ -120,6 +121,29 @@ describe('what a peer causes again and again', () => {
       'the hook\nERROR forged',
       'UNFILTERED_ERROR: 3 more like this in the last 3600 s; the last one: "the hook\\nERROR forged"',
     ]);
+  });
+});
+
+describe("an application's logger that throws", () => {
+  it('costs its line alone: the calls in the same chunk are answered, and the process is warned', async () => {
+    const { path, log } = await serve([Answers], { maxLogLinesPerCode: 2, logWindowMs: 50 });
+    const warned: string[] = [];
+    // Jest's process hears no 'warning'.
+    const { emitWarning } = process;
+    process.emitWarning = (warning: string | Error) => void warned.push(String(warning));
+    afterThisTest(() => (process.emitWarning = emitWarning));
+    log.warn = log.error = () => {
+      throw new Error('the disk is full');
+    };
+    const lines = (id: number): string => `{"id":${id},"pattern":"nobody"}\n{"pattern":"nobody"}\n{}\n`;
+    const peer = await flood(path, [1, 2, 3].map(lines).join(''));
+    expect(peer.text.match(/NO_HANDLER/g)).toHaveLength(3);
+    expect(peer.text.match(/BAD_PAYLOAD/g)).toHaveLength(3);
+    // Two of each code, and the one that tells how many there were.
+    await until(() => warned.length === 9, 'each lost line is warned of');
+    expect(new Set(warned)).toEqual(
+      new Set(['The logger threw, and a line of log is lost: "the disk is full"']),
+    );
   });
 });
 

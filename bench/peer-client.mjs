@@ -1,7 +1,9 @@
 // The client process of one peer: `node peer-client.mjs FILE ADDRESS`. Does what it is told, a line each, and answers with a
-// line of JSON. An order is words: echo PAYLOAD BYTES IN_FLIGHT CONNECTIONS DURATION_MS MAX_CALLS, stream ITEMS, idle CONNECTIONS.
+// line of JSON. An order is words: echo PAYLOAD BYTES IN_FLIGHT CONNECTIONS DURATION_MS MAX_CALLS, stream ITEMS, idle CONNECTIONS,
+// leave, profile.
 import { createInterface } from 'node:readline';
 import { payloadOf } from './payloads.mjs';
+import { toggleProfile } from './profiler.mjs';
 
 const [file, address] = process.argv.slice(2);
 const peer = await import(file);
@@ -70,7 +72,7 @@ async function leave() {
   return {};
 }
 
-const ORDERS = { echo, stream, idle, leave };
+const ORDERS = { echo, stream, idle, leave, profile: toggleProfile };
 
 async function obey(line) {
   const [verb, ...words] = line.split(' ');

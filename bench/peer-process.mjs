@@ -146,6 +146,16 @@ export class PeerProcess {
     };
   }
 
+  /** Has both processes start to look at what they do; told a second time it gives what each of them saw. */
+  async profile() {
+    return await this.#attempt(async () => {
+      this.#server.tell('profile');
+      const server = JSON.parse(await this.#server.next(START_LIMIT_MS));
+      this.#client.tell('profile');
+      return { server, client: JSON.parse(await this.#client.next(START_LIMIT_MS)) };
+    });
+  }
+
   /** What its server holds once it has collected its garbage. */
   async collectedBytes() {
     return await this.#attempt(async () => {

@@ -43,7 +43,24 @@ export const around = [
       to: 'UDS_BACKLOG=512',
     },
   ]),
+  ...group('test/e2e/sidecar.spec.ts', [
+    {
+      says: 'a sidecar serves on where the reader of its log has gone',
+      file: 'src/main.ts',
+      from: "output.on('error', () => undefined);",
+      to: 'void output;',
+      name: 'where the reader of its log has gone',
+      builds: true,
+    },
+  ]),
   ...group('test/transport/shutdown.spec.ts', [
+    {
+      says: 'a logger that throws keeps nothing open',
+      file: 'src/transport/uds.shutdown.ts',
+      from: "new SafeLogger('Shutdown')",
+      to: "new (Object.getPrototypeOf(SafeLogger) as typeof SafeLogger)('Shutdown')",
+      name: 'where the logger throws',
+    },
     {
       says: 'a shutdown closes the transport first, then the application',
       file: 'src/transport/uds.shutdown.ts',

@@ -78,7 +78,7 @@ export const callMemory = [
     {
       says: 'what handlers do is in the turn of their caller',
       file: 'src/net/read-turn.ts',
-      from: '    this.#isOpen = true;\n    this.#lookSoon();\n',
+      from: '    this.#isOpen = true;\n    this.#openBytes = bytes;\n    this.#lookSoon();\n',
       to: '    this.#isOpen = this.owner.isStarting();\n    this.#openBytes = 1_000;\n    if (this.#isOpen) this.#lookSoon();\n    else this.#measure(0);\n',
       name: 'short calls of a handler that computes',
     },

@@ -32,16 +32,16 @@ export const lifecycle = group('test/transport/parity/parity.spec.ts', [
   },
   {
     says: 'a start hook that throws fails its call',
-    file: 'src/transport/uds.server.ts',
-    from: '      else broken(error);',
+    file: 'src/transport/uds.processing-hooks.ts',
+    from: '    else broken(error);',
     to: '',
     name: 'a start hook that throws before a message',
   },
   {
     says: 'a start hook that rejects ends nothing but its call',
-    file: 'src/transport/uds.server.ts',
-    from: 'Promise.resolve(start()).catch(failed);',
-    to: 'void start();',
+    file: 'src/transport/uds.processing-hooks.ts',
+    from: 'Promise.resolve(start(begun)).catch(failed);',
+    to: 'void start(begun);',
     name: 'a start hook that rejects',
   },
   {

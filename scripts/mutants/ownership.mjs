@@ -62,6 +62,13 @@ export const ownership = [
   },
   ...group('test/net/takeover.spec.ts', [
     {
+      says: 'a logger that throws does not end a server whose place is taken',
+      file: 'src/transport/uds.server.ts',
+      from: 'new SafeLogger(UdsServer.name)',
+      to: 'new (Object.getPrototypeOf(SafeLogger) as typeof SafeLogger)(UdsServer.name)',
+      name: 'though its logger throws',
+    },
+    {
       says: 'a listener that throws does not keep the others from hearing',
       file: 'src/transport/uds.events.ts',
       from: '        failed(error);\n',

@@ -202,8 +202,8 @@ export const parity = group('test/transport/parity/parity.spec.ts', [
   {
     says: 'a pattern is looked up as JSON too',
     file: 'src/transport/uds.server.ts',
-    from: 'const handler = this.getHandlerByPattern(pattern);',
-    to: 'const handler = this.messageHandlers.get(pattern) ?? null;',
+    from: 'return this.getHandlerByPattern(pattern);',
+    to: 'return this.messageHandlers.get(pattern) ?? null;',
     name: 'an object pattern called by its JSON string',
   },
   {

@@ -20,10 +20,17 @@ export const secure = [
       name: 'then counted',
     },
     {
+      says: "an application's look-up of a handler that throws costs its call alone",
+      file: 'src/transport/uds.server.ts',
+      from: '      this.handleError(error);\n      return null;\n',
+      to: '      throw error;\n',
+      name: 'where it is the look-up',
+    },
+    {
       says: 'a logger of the application that throws costs its line, not the calls beside it',
-      file: 'src/transport/uds.trouble-log.ts',
-      from: '    } catch (error) {\n      process.emitWarning(',
-      to: '    } catch (error) {\n      throw error; process.emitWarning(',
+      file: 'src/transport/uds.safe-logger.ts',
+      from: '  } catch {\n',
+      to: '  } finally {\n',
       name: 'costs its line alone',
     },
     {

@@ -48,6 +48,13 @@ export const speed = [
   ]),
   ...group('test/net/call-groups.spec.ts', [
     {
+      says: 'groups of calls so short that nobody looks at what they cost start too',
+      file: 'src/net/read-turn.ts',
+      from: 'if (!this.#isOpen && this.owner.isStarting()) this.#open(length);',
+      to: '',
+      name: 'so short that nobody looks',
+    },
+    {
       says: 'calls that were read together start in groups',
       file: 'src/net/call-starter.ts',
       from: 'if (calls.length < GROUP * 1.5) {',

@@ -10,7 +10,7 @@ const ALONE_AFTER_MS = 100;
 const FULL_READ_BYTES = 65_536;
 /** No shorter ones are cut: one call, or a part of it. */
 const MIN_PIECE_BYTES = 32;
-/** What so little costs is not looked at; it holds too few calls for more than one group of them. */
+/** What so little costs is not looked at, unless it holds more calls than start at once. */
 const UNMEASURED_BYTES = 128;
 /** What a connection is taken to cost before anything is known of it: a handler may compute. Some calls tell. */
 const FIRST_MS_PER_BYTE = TURN_MS / 256;
@@ -90,6 +90,8 @@ export class ReadTurn {
     const length = isWhole ? chunk.length : Math.min(chunk.length, this.#pieceBytes);
     if (this.#isOpen) this.#openBytes += length;
     this.owner.read(length === chunk.length ? chunk : chunk.subarray(0, length));
+    // An event may be as short as three bytes.
+    if (!this.#isOpen && this.owner.isStarting()) this.#open(length);
     if (length < chunk.length && !this.owner.hasEnded()) this.#wait(chunk.subarray(length));
   }
 
@@ -103,8 +105,13 @@ export class ReadTurn {
     if (this.#isOpen) return;
     this.#beganMs = performance.now();
     this.#turnMs = this.readers.turnMsOf(this, this.#beganMs);
-    if (bytes <= UNMEASURED_BYTES) return;
+    if (bytes > UNMEASURED_BYTES) this.#open(0);
+  }
+
+  /** From here on it is measured. */
+  #open(bytes: number): void {
     this.#isOpen = true;
+    this.#openBytes = bytes;
     this.#lookSoon();
   }
 
@@ -163,7 +170,8 @@ export class ReadTurn {
   }
 
   #startMore(): void {
-    this.owner.startMore();
+    // First: whatever happens to one of them, those behind it have their turn.
     this.#lookSoon();
+    this.owner.startMore();
   }
 }

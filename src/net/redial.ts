@@ -67,7 +67,9 @@ export async function redial(
       return;
     } catch (error) {
       // An attempt that the end of the time cuts short says nothing of the server: the one before it says more.
-      const isCut = (error as UdsError).code === 'HELLO_TIMEOUT' && timeoutMs < connectTimeoutMs / 2;
+      const hasSaidMore = wish.failure !== undefined && timeoutMs < connectTimeoutMs;
+      const isCut =
+        (error as UdsError).code === 'HELLO_TIMEOUT' && (hasSaidMore || timeoutMs < connectTimeoutMs / 2);
       if (failure === undefined || !isCut) failure = error as UdsError;
       if (stop.aborted || !isWorthRetrying(failure)) throw failure;
       wish.failed(failure);

@@ -1,6 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Server as NetServer } from 'node:net';
-import { Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { NO_EVENT_HANDLER, NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
 import type { Connection } from '../net/connection.js';
@@ -17,10 +16,12 @@ import { mapUnfilteredError } from './uds.errors.js';
 import { runEvent } from './uds.event.js';
 import { type EventSubscription, ServerSubscriptions, type UdsServerEvents } from './uds.events.js';
 import { type ResolvedServerOptions, resolveServerOptions, type UdsServerOptions } from './uds.options.js';
+import { runUnderHooks } from './uds.processing-hooks.js';
 import { RequestReader } from './uds.request-reader.js';
 import { KnownPatterns } from './uds.known-patterns.js';
 import { patternOfText } from './uds.pattern.js';
 import { Reply, type ReplySettings } from './uds.reply.js';
+import { SafeLogger } from './uds.safe-logger.js';
 import { TroubleLog } from './uds.trouble-log.js';
 
 /**
@@ -35,7 +36,7 @@ import { TroubleLog } from './uds.trouble-log.js';
  */
 export class UdsServer extends Server<UdsServerEvents> implements CustomTransportStrategy {
   override readonly transportId = UDS_TRANSPORT;
-  protected override readonly logger = new Logger(UdsServer.name);
+  protected override readonly logger = new SafeLogger(UdsServer.name);
   readonly #options: ResolvedServerOptions;
   readonly #log: TroubleLog;
   readonly #replySettings: ReplySettings;
@@ -211,8 +212,8 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
       call.deadlineMs,
       this.#readStats,
     );
-    const handler = this.getHandlerByPattern(pattern);
     const { incoming } = connection.session;
+    const handler = this.#handlerOf(pattern);
     if (call.isEvent) {
       void this.#runEvent(handler, pattern, data, context).then(() => {
         incoming.finish(call);
@@ -224,6 +225,16 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     } else {
       const settings = connection.hasPackets ? this.#replySettings : this.#bareReplySettings;
       this.#runRequest(handler, data, context, new Reply(call, settings, incoming));
+    }
+  }
+
+  /** An application's own look-up may throw: that call has no handler, and those beside it lose nothing. */
+  #handlerOf(pattern: string): MessageHandler | null {
+    try {
+      return this.getHandlerByPattern(pattern);
+    } catch (error) {
+      this.handleError(error);
+      return null;
     }
   }
 
@@ -272,29 +283,12 @@ export class UdsServer extends Server<UdsServerEvents> implements CustomTranspor
     });
   }
 
-  /**
-   * Runs under Nest's processing hooks. A start hook that throws or rejects ends its own call alone: it is `broken`, unless
-   * the call runs by then and ends by itself.
-   */
   #withHooks(
     context: UdsContext,
     run: (runEndHook: () => void) => Promise<void>,
     broken: (error: unknown) => void,
   ): void {
-    let isRunning = false;
-    const failed = (error: unknown): void => {
-      if (isRunning) this.handleError(error);
-      else broken(error);
-    };
-    const start = (): unknown =>
-      this.runWithProcessingHooks(context, (runEndHook) => {
-        isRunning = true;
-        return run(runEndHook);
-      });
-    try {
-      Promise.resolve(start()).catch(failed);
-    } catch (error) {
-      failed(error);
-    }
+    const start = (begun: typeof run): unknown => this.runWithProcessingHooks(context, begun);
+    runUnderHooks(start, run, broken, (error) => this.handleError(error));
   }
 }

@@ -1,4 +1,5 @@
-import { Logger } from '@nestjs/common';
+import type { Logger } from '@nestjs/common';
+import { SafeLogger } from './uds.safe-logger.js';
 import { UdsServer } from './uds.server.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -48,7 +49,7 @@ export interface ShutdownOptions {
  */
 export function shutDownOnSignals(options: ShutdownOptions): void {
   const { process: host = process, servers } = options;
-  const logger = new Logger('Shutdown');
+  const logger = new SafeLogger('Shutdown');
   let beganAtMs: number | undefined;
   const begin = (why: string): void => {
     beganAtMs = performance.now();

@@ -68,7 +68,7 @@ export class TroubleLog {
     const window = this.#windows.get(code) ?? this.#begin(code, level);
     if (window.lines < this.settings.maxLogLinesPerCode) {
       window.lines += 1;
-      this.#write(level, line);
+      this.logger[level](line);
       return;
     }
     window.counted += 1;
@@ -92,16 +92,7 @@ export class TroubleLog {
     if (counted === 0) return;
     const seconds = this.settings.logWindowMs / 1000;
     const more = `${counted.toLocaleString('en')} more like this`;
-    this.#write(level, `${code}: ${more} in the last ${seconds} s; the last one: ${last}`);
-  }
-
-  /** An application's own logger may throw, and what a peer does must not end in that: calls beside it would be lost, or the process. */
-  #write(level: Level, line: unknown): void {
-    try {
-      this.logger[level](line);
-    } catch (error) {
-      process.emitWarning(`The logger threw, and a line of log is lost: ${quote(messageOf(error))}`);
-    }
+    this.logger[level](`${code}: ${more} in the last ${seconds} s; the last one: ${last}`);
   }
 }
 

@@ -6,6 +6,7 @@ import { EchoClient } from '../../src/echo/index.js';
 import { afterThisTest } from '../support/cleanup.js';
 import { Child, startNode } from '../support/child.js';
 import { tempFolder } from '../support/temp.js';
+import { TextPeer } from '../support/text-peer.js';
 
 const MAIN = resolve('dist/main.js');
 const READY = /Echo is served on (\S+) \(pid (\d+)\)/;
@@ -46,6 +47,22 @@ const isAlive = (pid: number): boolean => {
 };
 
 describe('the sidecar as a process', () => {
+  it('serves on where the reader of its log has gone', async () => {
+    const sidecar = startSidecar();
+    await sidecar.says(READY);
+    sidecar.closeStdout();
+    sidecar.closeStderr();
+    // Two lines of log: the first one finds that nobody reads.
+    for (let count = 0; count < 2; count += 1) {
+      const peer = await TextPeer.to(path);
+      await peer.send('{}\n').textComes('BAD_PAYLOAD');
+      peer.end();
+    }
+    expect(await client().echo('still')).toBe('still');
+    sidecar.signal('SIGTERM');
+    expect(await sidecar.exit()).toBe(0);
+  });
+
   it('echoes every kind to another process', async () => {
     const sidecar = startSidecar();
     await sidecar.says(READY);

@@ -5,7 +5,7 @@ import type { Buffer } from 'node:buffer';
 import { serve } from '../support/nest.js';
 import { rawCall, rawFrame } from '../support/raw-frames.js';
 import { beKnownAsCheap, RawPeer } from '../support/raw-peer.js';
-import { TextPeer } from '../support/text-peer.js';
+import { packetOf, TextPeer } from '../support/text-peer.js';
 import { turns, until } from '../support/wait.js';
 import { TYPE } from '../support/wire-tap.js';
 
@@ -61,6 +61,15 @@ describe('many calls that are read together', () => {
     await peer.frame(TYPE.RESPONSE, MANY);
     const counts = peer.frames.filter(({ type }) => type === TYPE.RESPONSE).map(({ body }) => Number(body));
     expect(counts).toEqual(counts.toSorted((a, b) => a - b));
+  });
+
+  it('all start where they are so short that nobody looks at what they cost', async () => {
+    const { path, log } = await serve([Counting], { maxLogLinesPerCode: MANY });
+    const peer = await TextPeer.to(path);
+    peer.send('1#0'.repeat(40));
+    await until(() => log.troubles.length === 40, 'each was told that nobody handles it');
+    peer.send(packetOf({ id: 'behind', pattern: 'count', data: 1 }));
+    await until(() => peer.text.includes('behind'), 'what comes behind them is answered');
   });
 
   it('never start where a CANCEL behind all of them ends them', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller } from '@nestjs/common';
+import { Controller, Logger } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -9,6 +9,7 @@ import { lastValueFrom } from 'rxjs';
 import { shutDownOnSignals, UdsServer } from '../../src/index.js';
 import { startNode } from '../support/child.js';
 import { afterThisTest } from '../support/cleanup.js';
+import { RecordedLog } from '../support/log.js';
 import { clientOf, serve, type Served, socketPath } from '../support/nest.js';
 import { ProcessHost } from '../support/process-host.js';
 import { rawFrame } from '../support/raw-frames.js';
@@ -69,6 +70,24 @@ describe('a living server', () => {
       message: expect.stringMatching(new RegExp(`process ${process.pid}\\. .*option onLive`)),
     });
     expect(await who(path)).toBe('old');
+  });
+
+  it('whose place is taken finishes what runs, though its logger throws', async () => {
+    const { path } = await serveOld();
+    const answer = lastValueFrom(clientOf(path).send('gated', 1));
+    await until(() => running === 1, 'it runs');
+    const log = new RecordedLog();
+    let lost = 0;
+    log.log = (line) => {
+      if (!String(line).startsWith('Another process')) return;
+      lost += 1;
+      throw new Error('the disk is full');
+    };
+    await serve([New], { path, onLive: 'takeover', prepare: () => void Logger.overrideLogger(log) });
+    await until(() => lost === 1, 'the old server is told');
+    gate.open();
+    expect(await answer).toBe('done');
+    expect(await who(path)).toBe('new');
   });
 
   it('whose place is taken finishes what runs, tells its clients, and leaves the file alone', async () => {

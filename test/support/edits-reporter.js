@@ -10,16 +10,18 @@ export default class EditsReporter {
   /** The names of the tests of each file that ran. */
   #names = new Map();
   #lost = [];
+  #rootDir;
 
-  constructor({ testNamePattern }) {
+  constructor({ testNamePattern, rootDir }) {
+    this.#rootDir = rootDir;
     this.#isPart = Boolean(testNamePattern);
   }
 
   onTestResult({ path }, { testResults, testExecError }) {
     if (this.#isPart || testExecError) return;
     this.#names.set(
-      relative(process.cwd(), path),
-      testResults.map(({ fullName }) => fullName),
+      relative(this.#rootDir, path),
+      testResults.filter(({ status }) => status !== 'todo').map(({ fullName }) => fullName),
     );
   }
 

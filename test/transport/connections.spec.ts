@@ -216,11 +216,11 @@ describe('connect() where some of the connections are dialled already', () => {
       accept: (socket) => {
         socket.resume();
         if (server.sockets.length === 1) socket.write(serverHello());
-        // The second speaks something else, late; the third one hangs.
-        if (server.sockets.length === 2) setTimeout(() => socket.end('220 ready\r\n'), 900);
+        // The second speaks something else; the third one hangs.
+        if (server.sockets.length === 2) socket.end('220 ready\r\n');
       },
     });
-    const client = clientOf(server.path, { connections: 2, connectTimeoutMs: 1500 });
+    const client = clientOf(server.path, { connections: 2, connectTimeoutMs: 1000 });
     expect(await failureOf(client.connect())).toMatchObject({ code: 'BAD_HELLO' });
     expect(server.sockets).toHaveLength(3);
   });

@@ -48,6 +48,16 @@ describe('shutDownOnSignals', () => {
     },
   );
 
+  it('closes everything where the logger throws', async () => {
+    log.log = () => {
+      throw new Error('the disk is full');
+    };
+    shutDownOnSignals({ servers: [], app: closable('app', notes), process: host });
+    host.emit('SIGTERM');
+    expect(await host.exitCode()).toBe(0);
+    expect(notes).toEqual(['app closes', 'app has closed']);
+  });
+
   it('exits with 1 where something fails to close, and closes the rest', async () => {
     const broken = { close: () => Promise.reject(new Error('it is stuck')) };
     shutDownOnSignals({

@@ -5,20 +5,20 @@ import { Logger } from '@nestjs/common';
  * beside it would be lost, or the process. It costs its line, since nobody is left who could be told.
  */
 export class SafeLogger extends Logger {
-  override log(message: unknown): void {
-    attempt(() => super.log(message));
+  override log(...line: Parameters<Logger['log']>): void {
+    attempt(() => super.log(...line));
   }
 
-  override warn(message: unknown): void {
-    attempt(() => super.warn(message));
+  override warn(...line: Parameters<Logger['warn']>): void {
+    attempt(() => super.warn(...line));
   }
 
-  override error(message: unknown): void {
-    attempt(() => super.error(message));
+  override error(...line: Parameters<Logger['error']>): void {
+    attempt(() => super.error(...line));
   }
 
-  override debug(message: unknown): void {
-    attempt(() => super.debug(message));
+  override debug(...line: Parameters<Logger['debug']>): void {
+    attempt(() => super.debug(...line));
   }
 }
 

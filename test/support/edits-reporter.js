@@ -9,7 +9,7 @@ export default class EditsReporter {
   #isPart;
   /** The names of the tests of each file that ran. */
   #names = new Map();
-  #lost = [];
+  #error;
   #rootDir;
 
   constructor({ testNamePattern, rootDir }) {
@@ -26,19 +26,19 @@ export default class EditsReporter {
   }
 
   onRunComplete() {
-    this.#lost = mutants.filter(
+    const lost = mutants.filter(
       ({ spec, name = '' }) => this.#names.get(spec)?.some((fullName) => fullName.includes(name)) === false,
     );
-  }
-
-  getLastError() {
-    if (this.#lost.length === 0) return undefined;
-    const list = this.#lost.map(({ says, spec, name }) => `\n  "${says}": ${spec} has no test "${name}"`);
-    const error = new Error(
+    if (lost.length === 0) return;
+    const list = lost.map(({ says, spec, name }) => `\n  "${says}": ${spec} has no test "${name}"`);
+    this.#error = new Error(
       `Edits whose test is not there (correct them in scripts/mutants):${list.join('')}`,
     );
     // Jest itself tells the exit code alone.
-    process.stderr.write(`\n${error.message}\n`);
-    return error;
+    process.stderr.write(`\n${this.#error.message}\n`);
+  }
+
+  getLastError() {
+    return this.#error;
   }
 }

@@ -9,7 +9,8 @@ const ENDLESS = 1_000_000_000;
 /** Each round begins with another peer, so that none always follows the same one. */
 const rotated = (list, by) => [...list.slice(by % list.length), ...list.slice(0, by % list.length)];
 
-async function withPeers(files, folder, body) {
+/** Starts peers, and stops them whatever becomes of `body`. */
+export async function withPeers(files, folder, body) {
   const peers = [];
   for (const file of files) peers.push(await peerOf(file, folder));
   try {
@@ -38,7 +39,8 @@ async function takeTurns(peers, { rounds, tick }, measure) {
   }));
 }
 
-const wordsOf = ({ payload, bytes, inFlight, connections, maxCalls = ENDLESS }, durationMs) => [
+/** The order of an echo, as peer-client.mjs takes it. */
+export const wordsOf = ({ payload, bytes, inFlight, connections, maxCalls = ENDLESS }, durationMs) => [
   'echo',
   payload,
   bytes,

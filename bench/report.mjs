@@ -99,7 +99,7 @@ export async function writeReport(file, results, figures) {
 <h1>nest-uds, side by side</h1>
 <p class="machine">${text(machine)}, Node ${text(node)}, ${text(date.slice(0, 10))}. Server and client in processes of their own, all peers of a case in turn, medians of ${rounds} rounds; the lines on the bars hold the middle half of the rounds.</p>
 <h2>Ratios</h2>
-<table><tr><th></th><th>median</th><th>rounds</th><th>asked for</th><th></th></tr>${figures.map(figureRow).join('\n')}</table>
+<table><tr><th></th><th>median</th><th>rounds</th><th>goal</th><th></th></tr>${figures.map(figureRow).join('\n')}</table>
 <p class="note">A ratio is taken round by round: absolute figures move with the machine, ratios hold.</p>
 <div class="cases">${sections.join('\n')}</div>
 <h2>All figures</h2>
